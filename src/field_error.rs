@@ -1,0 +1,204 @@
+//! Field errors as the API server prints them.
+//!
+//! Source: `k8s.io/apimachinery/pkg/util/validation/field/errors.go` (`Error.Error`, `ErrorBody`) and Go's
+//! `strconv.Quote` for quoted strings.
+
+use std::fmt::{self, Display, Write};
+
+/// One complaint about one field: `PATH: TYPE: VALUE: DETAIL`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldError {
+    /// The path as upstream spells it, e.g. `spec.containers[0].securityContext.privileged`.
+    pub field: String,
+    /// What kind of complaint it is.
+    pub kind: ErrorKind,
+    /// The offending value, already in Go's spelling; printed only by the kinds that show a value.
+    pub value: String,
+    /// What is wrong with it; may be empty.
+    pub detail: String,
+}
+
+/// The kinds of complaints that PodSecurityPolicy and its validation make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// `Invalid value: VALUE`
+    Invalid,
+    /// `Required value`
+    Required,
+    /// `Forbidden`
+    Forbidden,
+    /// `Unsupported value: VALUE`
+    NotSupported,
+    /// `Duplicate value: VALUE`
+    Duplicate,
+    /// `Too long`
+    TooLong,
+}
+
+impl ErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Invalid => "Invalid value",
+            Self::Required => "Required value",
+            Self::Forbidden => "Forbidden",
+            Self::NotSupported => "Unsupported value",
+            Self::Duplicate => "Duplicate value",
+            Self::TooLong => "Too long",
+        }
+    }
+
+    fn shows_value(self) -> bool {
+        matches!(self, Self::Invalid | Self::NotSupported | Self::Duplicate)
+    }
+}
+
+impl FieldError {
+    /// `Invalid value`; `value` prints as Go would print it (see [`go_quote`] for strings).
+    pub fn invalid(field: impl Into<String>, value: impl Display, detail: impl Into<String>) -> Self {
+        Self::new(field, ErrorKind::Invalid, value, detail)
+    }
+
+    /// `Required value`.
+    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(field, ErrorKind::Required, "", detail)
+    }
+
+    /// `Forbidden`.
+    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(field, ErrorKind::Forbidden, "", detail)
+    }
+
+    /// `Unsupported value`, listing what is supported.
+    pub fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let list: Vec<String> = supported.iter().map(|s| go_quote(s)).collect();
+        let detail = format!("supported values: {}", list.join(", "));
+        Self::new(field, ErrorKind::NotSupported, go_quote(value), detail)
+    }
+
+    /// `Duplicate value`.
+    pub fn duplicate(field: impl Into<String>, value: impl Display) -> Self {
+        Self::new(field, ErrorKind::Duplicate, value, "")
+    }
+
+    /// `Too long`, with a limit in bytes.
+    pub fn too_long(field: impl Into<String>, max_bytes: usize) -> Self {
+        Self::new(
+            field,
+            ErrorKind::TooLong,
+            "",
+            format!("must have at most {max_bytes} bytes"),
+        )
+    }
+
+    fn new(field: impl Into<String>, kind: ErrorKind, value: impl Display, detail: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            kind,
+            value: value.to_string(),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.kind.text())?;
+        if self.kind.shows_value() {
+            write!(f, ": {}", self.value)?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// Quotes as Go's `%q` does: Rust's `{:?}` differs for control and non-printable characters.
+pub fn go_quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        push_go_char(&mut out, c);
+    }
+    out.push('"');
+    out
+}
+
+fn push_go_char(out: &mut String, c: char) {
+    let short = match c {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\u{7}' => "\\a",
+        '\u{8}' => "\\b",
+        '\u{c}' => "\\f",
+        '\n' => "\\n",
+        '\r' => "\\r",
+        '\t' => "\\t",
+        '\u{b}' => "\\v",
+        _ => return push_go_other(out, c),
+    };
+    out.push_str(short);
+}
+
+fn push_go_other(out: &mut String, c: char) {
+    let code = u32::from(c);
+    // Writing to a `String` cannot fail.
+    let _ = match code {
+        0..=0x1f | 0x7f => write!(out, "\\x{code:02x}"),
+        _ if is_printable(c) => write!(out, "{c}"),
+        0..=0xffff => write!(out, "\\u{code:04x}"),
+        _ => write!(out, "\\U{code:08x}"),
+    };
+}
+
+/// Go's `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space. Rust's own escaping keeps
+/// the same set, except that it also escapes combining marks and treats other spaces as printable.
+fn is_printable(c: char) -> bool {
+    if c == ' ' || c.is_ascii_graphic() {
+        return true;
+    }
+    if c.is_whitespace() || c.is_control() {
+        return false;
+    }
+    let escaped = c.escape_debug().len() > 1;
+    !escaped || is_combining(c)
+}
+
+/// A combining mark: Rust escapes it although it is printable, because it would join the quote before it.
+fn is_combining(c: char) -> bool {
+    // `escape_debug` on a `str` escapes such a mark only where it comes first.
+    let behind_a_letter = ['a', c].iter().collect::<String>();
+    behind_a_letter.escape_debug().count() == 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_as_go_does() {
+        assert_eq!(go_quote("/b\"\\\n\té\u{200b}\u{a0}"), r#""/b\"\\\n\té\u200b\u00a0""#);
+        assert_eq!(go_quote("\0\u{7f}"), r#""\x00\x7f""#);
+        assert_eq!(go_quote("a\u{301}"), "\"a\u{301}\"");
+        assert_eq!(go_quote("\u{301}"), "\"\u{301}\"");
+        assert_eq!(go_quote("\u{e000}\u{10ffff}"), r#""\ue000\U0010ffff""#);
+    }
+
+    #[test]
+    fn prints_value_and_detail_where_upstream_does() {
+        assert_eq!(
+            FieldError::invalid("a.b", 7, "bad").to_string(),
+            "a.b: Invalid value: 7: bad"
+        );
+        assert_eq!(
+            FieldError::invalid("a.b", go_quote("q"), "").to_string(),
+            "a.b: Invalid value: \"q\""
+        );
+        assert_eq!(FieldError::required("a", "").to_string(), "a: Required value");
+        assert_eq!(FieldError::forbidden("a", "no").to_string(), "a: Forbidden: no");
+        assert_eq!(
+            FieldError::not_supported("r", "", &["A", "B"]).to_string(),
+            "r: Unsupported value: \"\": supported values: \"A\", \"B\""
+        );
+    }
+}

@@ -1,0 +1,2 @@
+//! The command line of psp-migrate.
+fn main() {}

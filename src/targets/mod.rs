@@ -1,0 +1,3 @@
+//! The engines that a cluster can move to, one folder each.
+
+pub mod psa;
