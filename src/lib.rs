@@ -29,5 +29,6 @@ pub mod input;
 pub mod pod_view;
 pub mod psp;
 pub mod rbac;
+pub mod release;
 pub mod schema;
 pub mod targets;
