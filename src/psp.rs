@@ -147,6 +147,13 @@ pub struct IdStrategy {
     pub ranges: Option<Vec<IdRange>>,
 }
 
+impl IdRange {
+    /// Whether the id lies in the range.
+    pub fn contains(self, id: i64) -> bool {
+        self.min <= id && id <= self.max
+    }
+}
+
 impl IdStrategy {
     /// The ranges, none where they are absent.
     pub fn ranges(&self) -> &[IdRange] {
@@ -250,6 +257,15 @@ impl PodSecurityPolicy {
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata.annotations.get(key).map(String::as_str)
     }
+}
+
+/// Ranges as Go prints them in messages: `[{1 2} {5 5}]`.
+pub(crate) fn print_ranges(ranges: &[IdRange]) -> String {
+    let list: Vec<String> = ranges
+        .iter()
+        .map(|range| format!("{{{} {}}}", range.min, range.max))
+        .collect();
+    format!("[{}]", list.join(" "))
 }
 
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {

@@ -1,1 +1,62 @@
-//! To be filled.
+//! The controls of a PodSecurityPolicy: one file per control, each with everything there is to know about it.
+//!
+//! A control reads its fields of the policy into a [`Requirement`], which answers four questions: what is filled in, why
+//! a pod is not admitted, what that means for a pod as submitted, and which values matter. A control knows nothing of
+//! other controls, of engines, or of who may use a policy.
+
+mod denials;
+mod privileged;
+mod run_as_user;
+
+pub use denials::Denials;
+
+use crate::constraint::{Axis, Constraint, Fill};
+use crate::pod_view::{Container, Field, PodView, Volume};
+use crate::psp::PodSecurityPolicy;
+use crate::release::Release;
+
+/// One control.
+pub struct Control {
+    /// The control's name, in the words of the PodSecurityPolicy API.
+    pub name: &'static str,
+    /// The facts of a pod that this control alone judges.
+    pub owns: &'static [Field],
+    /// Reads the control's fields of a policy: `None` if the policy leaves the control free and fills nothing in.
+    pub parse: fn(&PodSecurityPolicy, &Release) -> Result<Option<Box<dyn Requirement>>, Unusable>,
+}
+
+/// Why the plug-in silently drops a policy (`FACT:CreateStrategies`): its message, which no user of the cluster sees.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// What one policy demands of one control.
+///
+/// `admit_*` judge the pod after [`Requirement::fills`] were applied; each adds its denials in upstream's order.
+pub trait Requirement: Send + Sync {
+    /// What to write where the pod is silent.
+    fn fills(&self) -> Vec<Fill> {
+        Vec::new()
+    }
+
+    /// Why the pod itself is not admitted.
+    fn admit_pod(&self, _pod: &PodView<'_>, _denials: &mut Denials) {}
+
+    /// Why the volume at `index` is not admitted.
+    fn admit_volume(&self, _pod: &PodView<'_>, _index: usize, _volume: &Volume<'_>, _denials: &mut Denials) {}
+
+    /// Why the container is not admitted.
+    fn admit_container(&self, _pod: &PodView<'_>, _container: &Container<'_>, _denials: &mut Denials) {}
+
+    /// Fill-then-admit, stated of the pod as submitted.
+    fn constraint(&self) -> Constraint;
+
+    /// The constants that matter, and values just either side.
+    fn boundary(&self) -> Vec<Axis>;
+}
+
+/// All controls, in the order in which container-level denials are told.
+pub static CONTROLS: [&Control; 2] = [&run_as_user::CONTROL, &privileged::CONTROL];
+
+#[cfg(test)]
+pub(crate) mod testing;
