@@ -44,16 +44,15 @@ impl Catalog {
         catalog
     }
 
-    /// The role that a binding in a namespace (`None`: a cluster role binding) refers to.
-    pub(crate) fn referred<'a>(role_ref: &RoleRef, namespace: Option<&'a str>) -> Option<(Key, Option<&'a str>)> {
-        let kind = match role_ref.kind.as_str() {
-            "ClusterRole" => RbacKind::ClusterRole,
-            "Role" => RbacKind::Role,
+    /// The role that a binding refers to, in its own namespace if it is a Role.
+    pub(crate) fn bound_role(&self, binding: &Binding) -> Option<(&Key, &Role)> {
+        let RoleRef { kind, name, .. } = &binding.role_ref;
+        let (kind, namespace) = match kind.as_str() {
+            "ClusterRole" => (RbacKind::ClusterRole, None),
+            "Role" => (RbacKind::Role, binding.id.namespace.clone()),
             _ => return None,
         };
-        let namespace = namespace.filter(|_| kind == RbacKind::Role);
-        let key = (kind, namespace.map(str::to_owned), role_ref.name.clone(), None);
-        Some((key, namespace))
+        self.roles.get_key_value(&(kind, namespace, name.clone(), None))
     }
 
     fn add(&mut self, value: &Value, source: usize) {

@@ -5,7 +5,7 @@
 //! two identities. Whoever no grant names is in a class too.
 
 use super::grants::Subject;
-use super::policy_set::PolicySet;
+use super::index_set::PolicySet;
 use super::{Mentioned, Rbac};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,13 +109,13 @@ fn pod_identities(
             namespace: (*namespace).to_owned(),
             name: (*name).to_owned(),
         };
-        add((rbac.usable_by_account(namespace, name), member));
+        add((rbac.usable_by_account(namespace, name).clone(), member));
     }
     let with_accounts = accounts.iter().map(|(namespace, _)| namespace);
     let all = mentioned.namespaces.iter().chain(namespaces).chain(with_accounts);
     let all: BTreeSet<Option<&str>> = all.copied().map(Some).chain([None]).collect();
     for namespace in all {
-        let usable = rbac.usable_by_account(namespace.unwrap_or(ELSEWHERE), "");
+        let usable = rbac.usable_by_account(namespace.unwrap_or(ELSEWHERE), "").clone();
         let namespace = namespace.map(str::to_owned);
         add((usable, Member::OtherServiceAccounts { namespace }));
     }

@@ -6,8 +6,8 @@
 
 use super::bootstrap;
 use super::catalog::{Catalog, Key};
+use super::index_set::PolicySet;
 use super::objects::{Binding, ObjectRef, RbacKind};
-use super::policy_set::PolicySet;
 use super::problems::{Problem, ProblemCode};
 use super::roles::RoleUse;
 use k8s_openapi::api::rbac::v1 as api;
@@ -125,29 +125,23 @@ pub(crate) fn grants(
 ) -> Vec<Grant> {
     let mut grants = Vec::new();
     for binding in catalog.bindings.values() {
-        let Some(role) = bound_role(catalog, binding) else {
+        let Some((key, role)) = catalog.bound_role(binding) else {
             problems.extend(missing_role(binding));
             continue;
         };
-        let uses = uses.get(&role.0).map(Vec::as_slice).unwrap_or_default();
+        let uses = uses.get(key).map(Vec::as_slice).unwrap_or_default();
         if !uses.is_empty() {
             problems.extend(subject_problems(binding));
         }
         let subjects = subjects(binding);
         for entry in uses {
-            grants.extend(subjects.iter().map(|subject| grant(subject, binding, &role.1, entry)));
+            grants.extend(subjects.iter().map(|subject| grant(subject, binding, &role.id, entry)));
         }
     }
     grants.sort();
     grants.dedup();
     problems.extend(grants.iter().filter_map(controller_problem));
     grants
-}
-
-fn bound_role(catalog: &Catalog, binding: &Binding) -> Option<(Key, Arc<ObjectRef>)> {
-    let (key, _) = Catalog::referred(&binding.role_ref, binding.id.namespace.as_deref())?;
-    let id = Arc::clone(&catalog.roles.get(&key)?.id);
-    Some((key, id))
 }
 
 fn subjects(binding: &Binding) -> Vec<Subject> {
@@ -215,8 +209,8 @@ fn controller_problem(grant: &Grant) -> Option<Problem> {
         None => "anywhere".to_owned(),
     };
     let message = format!(
-        "`{}` includes workload controllers: whoever may create a workload {place} can have pods admitted by these policies",
-        grant.subject
+        "`{}` includes workload controllers: whoever may create a workload {place} can have pods admitted by what `{}` grants",
+        grant.subject, grant.role
     );
     let open = grant.subject.includes_a_controller();
     open.then(|| Problem::new(&grant.binding, ProblemCode::OpenThroughControllers, message))

@@ -11,10 +11,10 @@ mod bootstrap;
 mod catalog;
 pub mod classes;
 mod grants;
+mod index_set;
 mod lookup;
 mod names;
 mod objects;
-mod policy_set;
 mod problems;
 mod roles;
 mod rules;
@@ -23,8 +23,9 @@ mod validation;
 
 pub use catalog::InvalidObject;
 pub use grants::{Grant, Subject};
+pub use index_set::{IndexSet, PolicySet};
 pub use objects::{ObjectRef, RbacKind};
-pub use policy_set::PolicySet;
+
 pub use problems::{Problem, ProblemCode};
 
 use catalog::Catalog;
@@ -98,10 +99,8 @@ impl Rbac {
 
     /// What a pod's service account may use in the pod's namespace. The plug-in gives it the two groups of service
     /// accounts and no other, not even `system:authenticated`.
-    pub fn usable_by_account(&self, namespace: &str, name: &str) -> PolicySet {
-        let user = format!("system:serviceaccount:{namespace}:{name}");
-        let accounts = format!("system:serviceaccounts:{namespace}");
-        self.usable(namespace, &user, &["system:serviceaccounts", &accounts])
+    pub fn usable_by_account(&self, namespace: &str, name: &str) -> &PolicySet {
+        self.lookup.service_account(namespace, name)
     }
 
     /// What one of the two identities of a request may use; a pod without a service account has only the requester.
@@ -114,7 +113,7 @@ impl Rbac {
     ) -> PolicySet {
         let mut usable = self.usable(namespace, user, groups);
         if let Some(name) = service_account.filter(|name| !name.is_empty()) {
-            usable.union_with(&self.usable_by_account(namespace, name));
+            usable.union_with(self.usable_by_account(namespace, name));
         }
         usable
     }

@@ -1,15 +1,15 @@
 //! What each role lets its holders use, and in which role that was written.
 
-use super::aggregation::{HeldRule, aggregate};
+use super::aggregation::aggregate;
 use super::catalog::{Catalog, Key};
+use super::index_set::{IndexSet, PolicySet};
 use super::objects::{ObjectRef, RbacKind, Role};
-use super::policy_set::PolicySet;
 use super::problems::{Problem, ProblemCode};
 use super::rules::{PolicyIndex, Use, oddities, policies_to_use};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Policies that a role lets its holders use.
+/// Policies that a role lets its holders use; never none.
 #[derive(Debug)]
 pub(crate) struct RoleUse {
     pub(crate) uses: Use,
@@ -24,85 +24,114 @@ pub(crate) fn role_uses<'a>(
     policies: &PolicyIndex<'_>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<&'a Key, Vec<RoleUse>> {
-    let held = held_rules(catalog, aggregating, problems);
-    let mut all = BTreeMap::new();
-    for ((key, role), rules) in catalog.roles.iter().zip(held) {
-        let uses = uses(&rules, policies);
+    let written = Written::new(catalog, policies);
+    let writers = written.writers(aggregating, problems);
+    let roles = catalog.roles.iter().zip(writers).enumerate();
+    let uses = roles.map(|(i, ((key, role), writers))| {
         if role.id.source.is_some() {
-            problems.extend(role_problems(role, &rules, &uses, policies));
+            problems.extend(written.problems(i, role, &writers, policies));
         }
-        all.insert(key, uses);
-    }
-    all
+        (key, written.role_uses(&writers))
+    });
+    uses.collect()
 }
 
-/// The rules of every role, in the catalogue's order.
-fn held_rules<'a>(catalog: &'a Catalog, aggregating: bool, problems: &mut Vec<Problem>) -> Vec<Vec<HeldRule<'a>>> {
-    let own = |role: &'a Role| {
-        let rules = role.rules.iter();
-        rules.map(|rule| HeldRule { rule, written_in: role }).collect()
-    };
-    if !aggregating {
-        return catalog.roles.values().map(own).collect();
+/// The roles as they were written, in the catalogue's order, and the policies that their own rules let use.
+struct Written<'a> {
+    roles: Vec<&'a Role>,
+    uses: Vec<Use>,
+}
+
+impl<'a> Written<'a> {
+    fn new(catalog: &'a Catalog, policies: &PolicyIndex<'_>) -> Self {
+        let roles: Vec<&Role> = catalog.roles.values().collect();
+        let uses = roles.iter().map(|role| uses(role, policies)).collect();
+        Self { roles, uses }
     }
-    let of_cluster = |role: &&Role| role.id.kind == RbacKind::ClusterRole;
-    // The keys sort by kind, then by name: cluster roles stand together, in the controller's order.
-    let cluster_roles: Vec<&Role> = catalog.roles.values().filter(of_cluster).collect();
-    let aggregated = aggregate(&cluster_roles);
-    problems.extend(aggregated.unsettled.iter().map(|role| unsettled(role)));
-    let mut of_cluster_roles = aggregated.rules.into_iter();
-    let roles = catalog.roles.values();
-    roles
-        .map(|role| match role.id.kind {
-            RbacKind::ClusterRole => of_cluster_roles.next().unwrap_or_default(),
-            _ => own(role),
-        })
-        .collect()
+
+    /// For each role the roles whose written rules it has.
+    fn writers(&self, aggregating: bool, problems: &mut Vec<Problem>) -> Vec<IndexSet> {
+        let itself = |role: usize| IndexSet::from_iter([role]);
+        let mut all: Vec<IndexSet> = (0..self.roles.len()).map(itself).collect();
+        if !aggregating {
+            return all;
+        }
+        // The keys sort by kind, then by name: cluster roles stand together, in the controller's order.
+        let of_cluster = |role: &&&Role| role.id.kind == RbacKind::ClusterRole;
+        let first = self.roles.iter().take_while(|role| !of_cluster(role)).count();
+        let cluster_roles: Vec<&Role> = self.roles.iter().filter(of_cluster).copied().collect();
+        let aggregated = aggregate(&cluster_roles);
+        let shifted = |writers: &IndexSet| writers.iter().map(|role| first + role).collect();
+        for (slot, writers) in all.iter_mut().skip(first).zip(&aggregated.writers) {
+            *slot = shifted(writers);
+        }
+        for (role, before) in &aggregated.moving {
+            let now = all.get(first + role).map(|writers| self.usable(writers));
+            let restless = now != Some(self.usable(&shifted(before)));
+            problems.extend(
+                self.roles
+                    .get(first + role)
+                    .filter(|_| restless)
+                    .map(|role| unsettled(role)),
+            );
+        }
+        all
+    }
+
+    fn by_writer(&self, writers: &IndexSet) -> impl Iterator<Item = (&'a Role, &Use)> {
+        writers
+            .iter()
+            .filter_map(|role| Some((*self.roles.get(role)?, self.uses.get(role)?)))
+    }
+
+    fn usable(&self, writers: &IndexSet) -> PolicySet {
+        let mut usable = PolicySet::default();
+        self.by_writer(writers)
+            .for_each(|(_, uses)| usable.union_with(&uses.policies));
+        usable
+    }
+
+    fn role_uses(&self, writers: &IndexSet) -> Vec<RoleUse> {
+        let granting = self.by_writer(writers).filter(|(_, uses)| !uses.policies.is_empty());
+        let entry = |(role, uses): (&Role, &Use)| RoleUse {
+            uses: uses.clone(),
+            written_in: Arc::clone(&role.id),
+        };
+        granting.map(entry).collect()
+    }
+
+    /// What is odd about the rules that a role kept, or about its losing them.
+    fn problems(&self, i: usize, role: &Role, writers: &IndexSet, policies: &PolicyIndex<'_>) -> Vec<Problem> {
+        let problem = |(code, message)| Problem::new(&role.id, code, message);
+        if writers.contains(i) {
+            let odd = role.rules.iter().flat_map(|rule| oddities(rule, policies));
+            return odd.map(problem).collect();
+        }
+        let lost = self
+            .uses
+            .get(i)
+            .is_some_and(|own| !self.usable(writers).includes(&own.policies));
+        let message = "it aggregates other roles, so the rules written in it are replaced by theirs: what it grants here \
+                       is lost";
+        let lost = lost.then(|| problem((ProblemCode::RulesReplaced, message.to_owned())));
+        lost.into_iter().collect()
+    }
+}
+
+/// What the rules written in a role let use.
+fn uses(role: &Role, policies: &PolicyIndex<'_>) -> Use {
+    let mut uses = Use::default();
+    for found in role.rules.iter().filter_map(|rule| policies_to_use(rule, policies)) {
+        uses.policies.union_with(&found.policies);
+        uses.every_policy |= found.every_policy;
+    }
+    uses
 }
 
 fn unsettled(role: &Role) -> Problem {
     let message = "it aggregates roles that aggregate it, and its rules never come to rest: what it grants is a matter of \
                    time";
     Problem::new(&role.id, ProblemCode::AggregationUnsettled, message)
-}
-
-/// One entry per role that rules were written in.
-fn uses(rules: &[HeldRule<'_>], policies: &PolicyIndex<'_>) -> Vec<RoleUse> {
-    let mut by_origin: BTreeMap<&Arc<ObjectRef>, Use> = BTreeMap::new();
-    for held in rules {
-        let Some(found) = policies_to_use(held.rule, policies) else {
-            continue;
-        };
-        let uses = by_origin.entry(&held.written_in.id).or_default();
-        uses.policies.union_with(&found.policies);
-        uses.every_policy |= found.every_policy;
-    }
-    let granting = by_origin.into_iter().filter(|(_, uses)| !uses.policies.is_empty());
-    granting
-        .map(|(origin, uses)| RoleUse {
-            uses,
-            written_in: Arc::clone(origin),
-        })
-        .collect()
-}
-
-fn role_problems(role: &Role, held: &[HeldRule<'_>], uses: &[RoleUse], policies: &PolicyIndex<'_>) -> Vec<Problem> {
-    let own = held.iter().filter(|held| held.written_in.id == role.id);
-    let odd = own.flat_map(|held| oddities(held.rule, policies));
-    let odd = odd.map(|(code, message)| Problem::new(&role.id, code, message));
-    odd.chain(replaced(role, uses, policies)).collect()
-}
-
-/// The complaint of an aggregating role whose own rules would let policies be used, had the controller kept them.
-fn replaced(role: &Role, uses: &[RoleUse], policies: &PolicyIndex<'_>) -> Option<Problem> {
-    let mut held = PolicySet::default();
-    uses.iter().for_each(|entry| held.union_with(&entry.uses.policies));
-    let written = role.rules.iter().filter_map(|rule| policies_to_use(rule, policies));
-    let lost = |found: &Use| !held.includes(&found.policies);
-    let message =
-        "it aggregates other roles, so the rules written in it are replaced by theirs: what it grants here is lost";
-    let replaced = role.selectors.is_some() && written.into_iter().any(|found| lost(&found));
-    replaced.then(|| Problem::new(&role.id, ProblemCode::RulesReplaced, message))
 }
 
 #[cfg(test)]
@@ -150,6 +179,26 @@ mod tests {
             &[ProblemCode::RulesReplaced],
         );
         check(&roles, false, &["all [0] all", "one [1] one"], &[]);
+    }
+
+    #[test]
+    fn a_circle_is_told_where_it_changes_what_may_be_used() {
+        let circle = |policies: [&str; 3]| {
+            [("a", "b"), ("b", "c"), ("c", "a")].map(|(name, from)| {
+                let policy = policies[usize::from(name.as_bytes()[0] - b'a')];
+                cluster_role(name, name, policy, Some(from))
+            })
+        };
+        let catalog = Catalog::new(&circle(["p", "q", "gone"]), false);
+        let mut problems = Vec::new();
+        role_uses(&catalog, true, &PolicyIndex::from([("p", 0), ("q", 1)]), &mut problems);
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.code == ProblemCode::AggregationUnsettled)
+        );
+        let same = ["a [0] c", "b [0] b", "c [0] c"];
+        check(&circle(["p", "p", "p"]), true, &same, &[]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Source: Kubernetes 1.24, `plugin/pkg/auth/authorizer/rbac/rbac.go` (`RuleAllows`). The plug-in asks for the verb `use`
 //! on `podsecuritypolicies`, first in the group `policy`, then in `extensions`; all comparisons are exact.
 
-use super::policy_set::PolicySet;
+use super::index_set::PolicySet;
 use super::problems::ProblemCode;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use std::collections::BTreeMap;

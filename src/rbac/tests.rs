@@ -65,6 +65,21 @@ fn either_identity_opens_a_policy() {
 }
 
 #[test]
+fn a_role_counts_only_in_its_own_namespace() {
+    let mut local = role("p", &["p"]);
+    local["kind"] = json!("Role");
+    local["metadata"]["namespace"] = json!("a");
+    let bind = |namespace: &str| {
+        let mut binding = binding(Some(namespace), "p", &["User u"]);
+        binding["roleRef"]["kind"] = json!("Role");
+        binding
+    };
+    let rbac = build(&[local, bind("a"), bind("b")]);
+    check(&rbac, "a u x ", "p");
+    check(&rbac, "b u x ", "");
+}
+
+#[test]
 fn a_pods_account_is_in_two_groups_only() {
     let rbac = build(&[
         role("p", &["p"]),
@@ -73,8 +88,10 @@ fn a_pods_account_is_in_two_groups_only() {
         binding(None, "p", &["Group system:authenticated"]),
         binding(None, "q", &["Group system:serviceaccounts"]),
         binding(None, "r", &["Group system:serviceaccounts:a"]),
+        binding(Some("c"), "r", &["Group system:serviceaccounts"]),
     ]);
     check(&rbac, "a bob x web", "q,r");
+    check(&rbac, "c bob x web", "q,r");
     check(&rbac, "b bob x web", "q");
     check(&rbac, "b bob x ", "");
     check(&rbac, "b bob system:authenticated ", "p");
@@ -96,7 +113,10 @@ fn masters_use_everything_through_cluster_admin() {
 fn labelled_roles_reach_the_holders_of_edit_and_admin() {
     let mut labelled = role("p", &["p"]);
     labelled["metadata"]["labels"] = json!({"rbac.authorization.k8s.io/aggregate-to-edit": "true"});
+    let mut local = role("local", &["q"]);
+    local["kind"] = json!("Role");
     let rbac = build(&[
+        local,
         labelled,
         binding(Some("a"), "edit", &["User e"]),
         binding(Some("a"), "admin", &["User a"]),

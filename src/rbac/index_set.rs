@@ -1,24 +1,22 @@
-//! A set of policies, by their position in the list that [`super::Rbac`] was built with.
+//! A set of small numbers, above all of policies by their position in the list that [`super::Rbac`] was built with.
 //!
-//! Up to 64 policies need no allocation. Equal sets are equal values: no trailing empty words are kept.
+//! Numbers below 64 need no allocation. Equal sets are equal values: no trailing empty words are kept.
 
-/// A set of policy positions, iterated in ascending order: with policies listed by name, the plug-in's order.
+/// Policies by position, iterated in ascending order: with policies listed by name, the plug-in's order.
+pub type PolicySet = IndexSet;
+
+/// A set of positions in some list, iterated in ascending order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PolicySet {
+pub struct IndexSet {
     first: u64,
     rest: Vec<u64>,
 }
 
-impl PolicySet {
-    /// The set of the positions `0..count`.
-    pub fn all(count: usize) -> Self {
-        (0..count).collect()
-    }
-
+impl IndexSet {
     /// Puts a position in.
-    pub fn insert(&mut self, policy: usize) {
-        let bit = 1 << (policy % 64);
-        match (policy / 64).checked_sub(1) {
+    pub fn insert(&mut self, index: usize) {
+        let bit = 1 << (index % 64);
+        match (index / 64).checked_sub(1) {
             None => self.first |= bit,
             Some(word) => {
                 if self.rest.len() <= word {
@@ -32,8 +30,8 @@ impl PolicySet {
     }
 
     /// Whether the position is in.
-    pub fn contains(&self, policy: usize) -> bool {
-        self.word(policy / 64) >> (policy % 64) & 1 == 1
+    pub fn contains(&self, index: usize) -> bool {
+        self.word(index / 64) >> (index % 64) & 1 == 1
     }
 
     /// Puts everything in that the other set holds.
@@ -49,7 +47,7 @@ impl PolicySet {
 
     /// Whether every position of the other set is in.
     pub fn includes(&self, other: &Self) -> bool {
-        other.iter().all(|policy| self.contains(policy))
+        other.iter().all(|index| self.contains(index))
     }
 
     /// Whether nothing is in.
@@ -76,10 +74,10 @@ impl PolicySet {
     }
 }
 
-impl FromIterator<usize> for PolicySet {
-    fn from_iter<I: IntoIterator<Item = usize>>(policies: I) -> Self {
+impl FromIterator<usize> for IndexSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(indices: I) -> Self {
         let mut set = Self::default();
-        policies.into_iter().for_each(|policy| set.insert(policy));
+        indices.into_iter().for_each(|index| set.insert(index));
         set
     }
 }
@@ -111,9 +109,9 @@ mod tests {
         fn behaves_as_a_set_of_numbers(a: Vec<u8>, b: Vec<u8>) {
             let numbers = |list: &[u8]| list.iter().map(|&n| usize::from(n)).collect::<BTreeSet<_>>();
             let (a, b) = (numbers(&a), numbers(&b));
-            let mut set: PolicySet = a.iter().copied().collect();
+            let mut set: IndexSet = a.iter().copied().collect();
             prop_assert_eq!(set.iter().collect::<BTreeSet<_>>(), a.clone());
-            let other: PolicySet = b.iter().copied().collect();
+            let other: IndexSet = b.iter().copied().collect();
             prop_assert_eq!(set.includes(&other), a.is_superset(&b));
             set.union_with(&other);
             let both: BTreeSet<usize> = a.union(&b).copied().collect();
