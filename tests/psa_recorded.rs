@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 const WHOLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/golden/psa.ndjson.gz");
 const SUBSET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/recorded/psa.ndjson.gz");
 
+/// Requests whose cluster defaults pin versions, recorded with the same library.
+const DEFAULT_VERSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/golden/recorded/psa-default-versions.ndjson.gz"
+);
+
 /// One past the newest version that upstream's checks name.
 const LAST_MINOR: u64 = 38;
 
@@ -137,6 +143,23 @@ fn requests_are_answered_as_recorded() {
         requests.len()
     );
     assert!(requests.len() > 100 && refused > 10);
+}
+
+#[test]
+fn requests_under_pinned_defaults_are_answered_as_recorded() {
+    let cases = cases(DEFAULT_VERSIONS);
+    for case in &cases {
+        assert_eq!(printed(&answer(case, true)), case["response"], "{}", case["id"]);
+    }
+    let told_apart = cases
+        .iter()
+        .filter(|case| answer(case, true) != answer(case, false))
+        .count();
+    eprintln!(
+        "{} requests agree with {DEFAULT_VERSIONS}, {told_apart} of them because of a version",
+        cases.len()
+    );
+    assert!(told_apart > 100);
 }
 
 #[test]

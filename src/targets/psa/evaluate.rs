@@ -1,20 +1,24 @@
 //! What the standards say about one pod.
 //!
-//! A pod is read once; reading finds every rule of every version that it violates. After that a decision is a lookup, and
-//! text is made only when asked for. Source of the texts: `k8s.io/pod-security-admission/policy/checks.go`
+//! A pod is read once; reading finds every rule of every version that it violates. After that a decision is a lookup. Text
+//! is made only when asked for, and once per rule. Source of the texts: `k8s.io/pod-security-admission/policy/checks.go`
 //! (`AggregateCheckResults`).
+
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::level::{Level, LevelVersion, Version};
 use super::pod::PodFacts;
-use super::registry::{REGISTRY, Rules};
+use super::registry::{REGISTRY, Rules, members};
 
 /// A pod, or a pod template, as the checks see it. Borrows from the JSON that it was read from.
 #[derive(Debug)]
 pub struct PsaPod<'a> {
     facts: PodFacts<'a>,
     violated: Rules,
+    /// `reason (detail)` of each rule by number, made when first asked for: versions share most of their rules.
+    texts: Vec<OnceLock<String>>,
 }
 
 impl<'a> PsaPod<'a> {
@@ -23,14 +27,33 @@ impl<'a> PsaPod<'a> {
     pub fn read(object: &'a Value) -> Self {
         let facts = PodFacts::read(object);
         let violated = REGISTRY.violated(&facts);
-        Self { facts, violated }
+        let texts = (0..Rules::BITS - violated.leading_zeros())
+            .map(|_| OnceLock::new())
+            .collect();
+        Self { facts, violated, texts }
+    }
+
+    fn text(&self, rule: usize) -> &str {
+        let text = self.texts.get(rule).map(|text| text.get_or_init(|| self.render(rule)));
+        text.map(String::as_str).unwrap_or_default()
+    }
+
+    fn render(&self, rule: usize) -> String {
+        let mut out = String::new();
+        if let Some((check, revision)) = REGISTRY.rule(rule) {
+            out.push_str((check.reason)(&self.facts));
+            out.push_str(" (");
+            (revision.detail)(&self.facts, &mut out);
+            out.push(')');
+        }
+        out
     }
 }
 
 /// What one level says about one pod at one version.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluation<'p> {
-    pod: &'p PodFacts<'p>,
+    pod: &'p PsaPod<'p>,
     violated: Rules,
 }
 
@@ -50,7 +73,7 @@ pub struct CheckResult {
 pub fn evaluate<'p>(level: Level, version: Version, pod: &'p PsaPod<'_>) -> Evaluation<'p> {
     let rules = REGISTRY.rules(LevelVersion { level, version });
     Evaluation {
-        pod: &pod.facts,
+        pod,
         violated: pod.violated & rules,
     }
 }
@@ -63,12 +86,14 @@ impl Evaluation<'_> {
 
     /// The violated checks, in the order in which upstream reports them.
     pub fn results(&self) -> impl Iterator<Item = CheckResult> {
-        REGISTRY.members(self.violated).map(|(check, revision)| {
+        let pod = &self.pod.facts;
+        let rules = members(self.violated).filter_map(|rule| REGISTRY.rule(rule));
+        rules.map(|(check, revision)| {
             let mut detail = String::new();
-            (revision.detail)(self.pod, &mut detail);
+            (revision.detail)(pod, &mut detail);
             CheckResult {
                 id: check.id,
-                reason: (check.reason)(self.pod),
+                reason: (check.reason)(pod),
                 detail,
             }
         })
@@ -76,12 +101,9 @@ impl Evaluation<'_> {
 
     /// The reasons, joined by commas: what namespace warnings print.
     pub fn reasons(&self) -> String {
-        let mut out = String::new();
-        for (check, _) in REGISTRY.members(self.violated) {
-            out.push_str(if out.is_empty() { "" } else { ", " });
-            out.push_str((check.reason)(self.pod));
-        }
-        out
+        let rules = members(self.violated).filter_map(|rule| REGISTRY.rule(rule));
+        let reasons: Vec<_> = rules.map(|(check, _)| (check.reason)(&self.pod.facts)).collect();
+        reasons.join(", ")
     }
 
     /// The reasons with their details: what denials, warnings and audit annotations print.
@@ -91,15 +113,16 @@ impl Evaluation<'_> {
         out
     }
 
-    /// Appends [`Self::detail`], for those who print many.
+    /// Appends [`Self::detail`].
     pub fn push_detail(&self, out: &mut String) {
+        let length = members(self.violated)
+            .map(|rule| self.pod.text(rule).len() + ", ".len())
+            .sum();
+        out.reserve(length);
         let start = out.len();
-        for (check, revision) in REGISTRY.members(self.violated) {
+        for rule in members(self.violated) {
             out.push_str(if out.len() == start { "" } else { ", " });
-            out.push_str((check.reason)(self.pod));
-            out.push_str(" (");
-            (revision.detail)(self.pod, out);
-            out.push(')');
+            out.push_str(self.pod.text(rule));
         }
     }
 }

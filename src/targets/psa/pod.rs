@@ -95,7 +95,8 @@ impl<'a> PodFacts<'a> {
                 _ => {}
             }
         }
-        facts.annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+        let annotations = object.get("metadata").and_then(|metadata| metadata.get("annotations"));
+        facts.annotations = annotations.and_then(Value::as_object);
         let all = init.iter().chain(regular).chain(ephemeral);
         facts.containers = all.map(ContainerFacts::read).collect();
         facts
@@ -129,9 +130,15 @@ impl<'a> SecurityFacts<'a> {
             "appArmorProfile" => self.app_armor = profile_type(value),
             "seccompProfile" => self.seccomp = profile_type(value),
             "seLinuxOptions" => {
-                self.se_linux_type = string_at(value, "type");
-                self.se_linux_user = string_at(value, "user");
-                self.se_linux_role = string_at(value, "role");
+                for (key, value) in fields(Some(value)) {
+                    let text = value.as_str().unwrap_or_default();
+                    match key {
+                        "type" => self.se_linux_type = text,
+                        "user" => self.se_linux_user = text,
+                        "role" => self.se_linux_role = text,
+                        _ => {}
+                    }
+                }
             }
             "windowsOptions" => self.host_process = value.get("hostProcess").is_some_and(is_true),
             "runAsNonRoot" => self.run_as_non_root = value.as_bool(),

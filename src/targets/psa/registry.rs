@@ -72,15 +72,20 @@ impl Registry {
             .fold(0, |rules, (bit, _)| rules | 1 << bit)
     }
 
-    /// The members of a set, in the order of reports.
-    pub(crate) fn members(&self, rules: Rules) -> impl Iterator<Item = (&'static Check, &'static Revision)> {
-        let mut left = rules;
-        std::iter::from_fn(move || {
-            let bit = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            self.revisions.get(bit).copied()
-        })
+    /// A rule by its number.
+    pub(crate) fn rule(&self, number: usize) -> Option<(&'static Check, &'static Revision)> {
+        self.revisions.get(number).copied()
     }
+}
+
+/// The numbers in a set, in the order of reports.
+pub(crate) fn members(rules: Rules) -> impl Iterator<Item = usize> {
+    let mut left = rules;
+    std::iter::from_fn(move || {
+        let number = left.trailing_zeros();
+        left &= left.wrapping_sub(1);
+        (number < Rules::BITS).then_some(number as usize)
+    })
 }
 
 fn active(revisions: &[(&'static Check, &'static Revision)], minor: u64, level: Level) -> Rules {
@@ -105,13 +110,18 @@ mod tests {
     fn ids(level: Level, minor: u64) -> Vec<&'static str> {
         let version = Version::Minor(minor);
         let rules = REGISTRY.rules(LevelVersion { level, version });
-        REGISTRY.members(rules).map(|(check, _)| check.id).collect()
+        members(rules)
+            .filter_map(|rule| REGISTRY.rule(rule))
+            .map(|(check, _)| check.id)
+            .collect()
     }
 
     #[test]
     fn every_revision_has_a_bit() {
         assert!(REGISTRY.revisions.len() <= Rules::BITS as usize);
-        assert_eq!(REGISTRY.members(Rules::MAX).count(), REGISTRY.revisions.len());
+        assert_eq!(members(Rules::MAX).count(), Rules::BITS as usize);
+        assert_eq!(members(0).count(), 0);
+        assert_eq!(members(0b1010).collect::<Vec<_>>(), [1, 3]);
     }
 
     #[test]
