@@ -42,9 +42,15 @@ impl<'a> PsaPod<'a> {
         let mut out = String::new();
         if let Some((check, revision)) = REGISTRY.rule(rule) {
             out.push_str((check.reason)(&self.facts));
+            let before = out.len();
             out.push_str(" (");
+            let opened = out.len();
             (revision.detail)(&self.facts, &mut out);
-            out.push(')');
+            if out.len() > opened {
+                out.push(')');
+            } else {
+                out.truncate(before);
+            }
         }
         out
     }
@@ -184,6 +190,13 @@ mod tests {
             "non-default capabilities (container \"a\" must not include \"SYS_ADMIN\" in securityContext.capabilities.add), \
              seccompProfile (container \"a\" must not set securityContext.seccompProfile.type to \"Unconfined\")"
         );
+    }
+
+    #[test]
+    fn an_empty_detail_has_no_brackets() {
+        let pod = json!({"spec": {"hostIPC": true, "securityContext": {"sysctls": [{"name": ""}]}}});
+        let text = "host namespaces (hostIPC=true), forbidden sysctls";
+        assert_eq!(detail(Level::Baseline, Version::Latest, &pod), text);
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl<'a> ContainerFacts<'a> {
 }
 
 /// The texts of a list of strings; an entry that is no string is an empty one.
-pub(crate) fn strings<'a>(list: &'a [Value]) -> impl Iterator<Item = &'a str> {
+pub(crate) fn strings(list: &[Value]) -> impl Iterator<Item = &str> {
     list.iter().map(|item| item.as_str().unwrap_or_default())
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn string_at<'a>(object: &'a Value, key: &str) -> &'a str {
 }
 
 /// The fields of an object that are not null, in the object's order.
-pub(crate) fn fields<'a>(object: Option<&'a Value>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+pub(crate) fn fields(object: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
     let entries = object.and_then(Value::as_object).into_iter().flatten();
     entries
         .filter(|(_, value)| !value.is_null())

@@ -52,7 +52,7 @@ fn safe_since(name: &str) -> Option<u64> {
 }
 
 /// The names that are not safe yet, in the pod's order, repeated ones too.
-fn forbidden<'a>(sysctls: &'a [Value], minor: u64) -> impl Iterator<Item = &'a str> {
+fn forbidden(sysctls: &[Value], minor: u64) -> impl Iterator<Item = &str> {
     let names = sysctls.iter().map(|sysctl| string_at(sysctl, "name"));
     names.filter(move |name| safe_since(name).is_none_or(|since| since > minor))
 }
