@@ -3,6 +3,8 @@
 //! The whole recording is used where it is there, else the subset kept in this repository. A second file, recorded with
 //! the same library, holds what the recording lacks: cluster defaults that pin versions, and odd pods and requests.
 
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::{BufRead, BufReader};
 
 use flate2::read::GzDecoder;
