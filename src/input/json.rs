@@ -1,6 +1,7 @@
 //! JSON text as values: duplicate keys are noticed, whole floats become integers, oversized values are refused.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -31,25 +32,46 @@ pub(super) fn load(text: &str) -> Result<(Loaded, usize), serde_json::Error> {
     }
 }
 
-/// The elements of the `items` of the object that `text` begins with, as byte ranges; `None` when it has no such list
-/// or is no sound JSON.
-pub(super) fn items(text: &str) -> Option<Vec<std::ops::Range<usize>>> {
+/// A list object that is not read yet: its kind, and its elements as byte ranges.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) kind: String,
+    pub(super) items: Vec<Range<usize>>,
+}
+
+/// The list that `text` consists of; `None` when it is something else or no sound JSON.
+pub(super) fn list(text: &str) -> Option<List> {
+    let mut list = List {
+        kind: String::new(),
+        items: Vec::new(),
+    };
     let mut at = after(text, 0, '{')?;
     loop {
         let key_start = skip_blanks(text, at);
         let key_end = value_end(text, key_start)?;
         let value_start = skip_blanks(text, after(text, key_end, ':')?);
-        if text.get(key_start..key_end)? == "\"items\"" && text.get(value_start..)?.starts_with('[') {
-            return elements(text, value_start + 1);
+        let value_end = match text.get(key_start..key_end)? {
+            "\"items\"" => elements(text, after(text, value_start, '[')?, &mut list.items)?,
+            _ => value_end(text, value_start)?,
+        };
+        if text.get(key_start..key_end)? == "\"kind\"" {
+            list.kind = serde_json::from_str(text.get(value_start..value_end)?).ok()?;
         }
-        at = after(text, value_end(text, value_start)?, ',')?;
+        match after(text, value_end, ',') {
+            Some(next) => at = next,
+            None => {
+                let end = after(text, value_end, '}')?;
+                return (skip_blanks(text, end) == text.len() && list.kind.ends_with("List")).then_some(list);
+            }
+        }
     }
 }
 
-fn elements(text: &str, mut at: usize) -> Option<Vec<std::ops::Range<usize>>> {
-    let mut found = Vec::new();
-    if after(text, at, ']').is_some() {
-        return Some(found);
+/// Appends the elements of the list whose first element stands at `at`; returns the byte after its bracket.
+fn elements(text: &str, mut at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
+    found.clear();
+    if let Some(end) = after(text, at, ']') {
+        return Some(end);
     }
     loop {
         let start = skip_blanks(text, at);
@@ -57,7 +79,7 @@ fn elements(text: &str, mut at: usize) -> Option<Vec<std::ops::Range<usize>>> {
         found.push(start..end);
         match after(text, end, ',') {
             Some(next) => at = next,
-            None => return after(text, end, ']').map(|_| found),
+            None => return after(text, end, ']'),
         }
     }
 }
@@ -194,21 +216,33 @@ mod tests {
     }
 
     #[test]
-    fn items_are_found_without_reading_them() {
-        let text = r#" {"kind": "List", "metadata": {"items": [0]}, "items": [ {"a": [1, 2]}, 3 ,"x"], "z": 1}"#;
-        let parts: Vec<&str> = items(text).unwrap().into_iter().map(|range| &text[range]).collect();
-        assert_eq!(parts, [r#"{"a": [1, 2]}"#, "3", r#""x""#]);
-        assert_eq!(items(r#"{"items": []}"#), Some(vec![]));
-        for text in [
+    fn lists_are_cut_without_reading_them() {
+        let text = r#" {"metadata": {"items": [0]}, "items": [ {"a": [1, 2]}, 3 ,"x"], "kind": "PodList"} "#;
+        let found = list(text).unwrap();
+        let parts: Vec<&str> = found.items.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(
+            (found.kind.as_str(), parts),
+            ("PodList", vec![r#"{"a": [1, 2]}"#, "3", r#""x""#])
+        );
+        assert!(list(r#"{"items": [], "kind": "List"}"#).unwrap().items.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_list_is_not_cut() {
+        let broken = [
+            r#"{"items": {}, "kind": "List"}"#,
+            r#"{"kind": "List", "items": [1"#,
+            r#"{"kind": "List", "items": [1 2]}"#,
+        ];
+        let other = [
             "",
             "{}",
             "[1]",
-            r#"{"items": {}}"#,
-            r#"{"items": [1"#,
-            r#"{"items": [1 2]}"#,
-            r#"{"a": 1}"#,
-        ] {
-            assert_eq!(items(text), None, "{text}");
+            r#"{"items": [1], "kind": "Pod"}"#,
+            r#"{"items": [1], "kind": "List"} {}"#,
+        ];
+        for text in broken.into_iter().chain(other) {
+            assert_eq!(list(text), None, "{text}");
         }
     }
 }

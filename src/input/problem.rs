@@ -39,7 +39,7 @@ pub struct Problem {
     /// Where.
     pub source: Source,
     /// The source line, when it can be shown.
-    pub excerpt: Option<Excerpt>,
+    pub excerpt: Option<Box<Excerpt>>,
     /// What to do, or what was probably meant.
     pub help: Option<String>,
 }
@@ -76,7 +76,11 @@ impl Problem {
     /// characters.
     #[must_use]
     pub(super) fn underline(mut self, line: &str, width: usize) -> Self {
-        self.excerpt = Some(Excerpt::of(line, self.source.column.saturating_sub(1) as usize, width));
+        self.excerpt = Some(Box::new(Excerpt::of(
+            line,
+            self.source.column.saturating_sub(1) as usize,
+            width,
+        )));
         self
     }
 
@@ -224,7 +228,7 @@ warning[unknown-field]: unknown field `priviledged`
             let excerpt = Excerpt::of(line, start, width);
             assert!(excerpt.text.get(excerpt.start..excerpt.end).is_some());
             let mut problem = problem();
-            problem.excerpt = Some(excerpt);
+            problem.excerpt = Some(Box::new(excerpt));
             problem.render(true);
         }
     }
