@@ -1,0 +1,5 @@
+//go:build !v1_24
+
+package main
+
+var oldRoots []any
