@@ -5,8 +5,12 @@
 //! other controls, of engines, or of who may use a policy.
 
 mod denials;
+mod fs_group;
+mod groups;
 mod privileged;
+mod run_as_group;
 mod run_as_user;
+mod supplemental_groups;
 
 pub use denials::Denials;
 
@@ -22,8 +26,11 @@ pub struct Control {
     /// The facts of a pod that this control alone judges.
     pub owns: &'static [Field],
     /// Reads the control's fields of a policy: `None` if the policy leaves the control free and fills nothing in.
-    pub parse: fn(&PodSecurityPolicy, &Release) -> Result<Option<Box<dyn Requirement>>, Unusable>,
+    pub parse: fn(&PodSecurityPolicy, &Release) -> Parsed,
 }
+
+/// What a policy demands of a control, if anything.
+pub type Parsed = Result<Option<Box<dyn Requirement>>, Unusable>;
 
 /// Why the plug-in silently drops a policy (`FACT:CreateStrategies`): its message, which no user of the cluster sees.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +63,13 @@ pub trait Requirement: Send + Sync {
 }
 
 /// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 2] = [&run_as_user::CONTROL, &privileged::CONTROL];
+pub static CONTROLS: [&Control; 5] = [
+    &run_as_user::CONTROL,
+    &run_as_group::CONTROL,
+    &privileged::CONTROL,
+    &fs_group::CONTROL,
+    &supplemental_groups::CONTROL,
+];
 
 #[cfg(test)]
 pub(crate) mod testing;
