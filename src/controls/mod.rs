@@ -4,10 +4,15 @@
 //! a pod is not admitted, what that means for a pod as submitted, and which values matter. A control knows nothing of
 //! other controls, of engines, or of who may use a policy.
 
+mod allow_privilege_escalation;
+mod allowed_proc_mount_types;
 mod denials;
 mod fs_group;
 mod groups;
+mod host_namespaces;
+mod host_ports;
 mod privileged;
+mod read_only_root_filesystem;
 mod run_as_group;
 mod run_as_user;
 mod supplemental_groups;
@@ -63,12 +68,17 @@ pub trait Requirement: Send + Sync {
 }
 
 /// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 5] = [
+pub static CONTROLS: [&Control; 10] = [
     &run_as_user::CONTROL,
     &run_as_group::CONTROL,
     &privileged::CONTROL,
+    &allowed_proc_mount_types::CONTROL,
+    &host_ports::CONTROL,
+    &read_only_root_filesystem::CONTROL,
+    &allow_privilege_escalation::CONTROL,
     &fs_group::CONTROL,
     &supplemental_groups::CONTROL,
+    &host_namespaces::CONTROL,
 ];
 
 #[cfg(test)]
