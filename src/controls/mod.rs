@@ -6,6 +6,7 @@
 
 mod allow_privilege_escalation;
 mod allowed_proc_mount_types;
+mod capabilities;
 mod denials;
 mod fs_group;
 mod groups;
@@ -15,7 +16,9 @@ mod privileged;
 mod read_only_root_filesystem;
 mod run_as_group;
 mod run_as_user;
+mod runtime_class;
 mod supplemental_groups;
+mod sysctls;
 
 pub use denials::Denials;
 
@@ -68,17 +71,20 @@ pub trait Requirement: Send + Sync {
 }
 
 /// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 10] = [
+pub static CONTROLS: [&Control; 13] = [
     &run_as_user::CONTROL,
     &run_as_group::CONTROL,
     &privileged::CONTROL,
     &allowed_proc_mount_types::CONTROL,
+    &capabilities::CONTROL,
     &host_ports::CONTROL,
     &read_only_root_filesystem::CONTROL,
     &allow_privilege_escalation::CONTROL,
     &fs_group::CONTROL,
     &supplemental_groups::CONTROL,
     &host_namespaces::CONTROL,
+    &sysctls::CONTROL,
+    &runtime_class::CONTROL,
 ];
 
 #[cfg(test)]
