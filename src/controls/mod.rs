@@ -5,9 +5,13 @@
 //! other controls, of engines, or of who may use a policy.
 
 mod allow_privilege_escalation;
+mod allowed_csi_drivers;
+mod allowed_flex_volumes;
+mod allowed_host_paths;
 mod allowed_proc_mount_types;
 mod capabilities;
 mod denials;
+mod drivers;
 mod fs_group;
 mod groups;
 mod host_namespaces;
@@ -19,6 +23,7 @@ mod run_as_user;
 mod runtime_class;
 mod supplemental_groups;
 mod sysctls;
+mod volumes;
 
 pub use denials::Denials;
 
@@ -71,7 +76,7 @@ pub trait Requirement: Send + Sync {
 }
 
 /// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 13] = [
+pub static CONTROLS: [&Control; 17] = [
     &run_as_user::CONTROL,
     &run_as_group::CONTROL,
     &privileged::CONTROL,
@@ -84,6 +89,10 @@ pub static CONTROLS: [&Control; 13] = [
     &supplemental_groups::CONTROL,
     &host_namespaces::CONTROL,
     &sysctls::CONTROL,
+    &volumes::CONTROL,
+    &allowed_host_paths::CONTROL,
+    &allowed_flex_volumes::CONTROL,
+    &allowed_csi_drivers::CONTROL,
     &runtime_class::CONTROL,
 ];
 
