@@ -12,6 +12,7 @@ mod words;
 
 pub use boundary::{Axis, Place, edge_ids, edge_names};
 pub use fill::{Fill, Setting};
+pub(crate) use holds::same_level;
 
 use crate::pod_view::Field;
 use crate::psp::IdRange;

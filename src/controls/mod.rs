@@ -9,6 +9,7 @@ mod allowed_csi_drivers;
 mod allowed_flex_volumes;
 mod allowed_host_paths;
 mod allowed_proc_mount_types;
+mod app_armor;
 mod capabilities;
 mod denials;
 mod drivers;
@@ -21,6 +22,8 @@ mod read_only_root_filesystem;
 mod run_as_group;
 mod run_as_user;
 mod runtime_class;
+mod se_linux;
+mod seccomp;
 mod supplemental_groups;
 mod sysctls;
 mod volumes;
@@ -76,9 +79,12 @@ pub trait Requirement: Send + Sync {
 }
 
 /// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 17] = [
+pub static CONTROLS: [&Control; 20] = [
     &run_as_user::CONTROL,
     &run_as_group::CONTROL,
+    &se_linux::CONTROL,
+    &app_armor::CONTROL,
+    &seccomp::CONTROL,
     &privileged::CONTROL,
     &allowed_proc_mount_types::CONTROL,
     &capabilities::CONTROL,

@@ -63,13 +63,21 @@ pub(crate) fn check(control: &Control, policy: Value, spec: Value, denials: &[&s
 /// As [`check`], for another release.
 #[track_caller]
 pub(crate) fn check_release(control: &Control, policy: Value, spec: Value, denials: &[&str], release: Release) {
+    assert_eq!(denials_in(&release, control, policy, spec), denials);
+}
+
+/// The denials after filling.
+pub(crate) fn denials(control: &Control, policy: Value, spec: Value) -> Vec<String> {
+    denials_in(&Release::default(), control, policy, spec)
+}
+
+fn denials_in(release: &Release, control: &Control, policy: Value, spec: Value) -> Vec<String> {
     let pod = pod(spec);
-    let view = PodView::read(&pod, &release).unwrap();
-    let requirement = requirement(control, policy, &release);
-    let found = requirement
+    let view = PodView::read(&pod, release).unwrap();
+    let requirement = requirement(control, policy, release);
+    requirement
         .map(|requirement| fill_then_admit(requirement.as_ref(), &view))
-        .unwrap_or_default();
-    assert_eq!(found, denials);
+        .unwrap_or_default()
 }
 
 /// The pod's `spec` (and `annotations`, if any) after filling.
