@@ -1,5 +1,7 @@
 //! The values that matter to one control: its constants, and values just either side of them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::psp::IdRange;
@@ -48,6 +50,14 @@ impl Axis {
         Self::new(at, [Value::Null, true.into(), false.into()])
     }
 
+    /// Absent, and [`edge_names`].
+    pub fn names<'n>(at: Place, names: impl IntoIterator<Item = &'n String>) -> Self {
+        Self::new(
+            at,
+            std::iter::once(Value::Null).chain(edge_names(names).into_iter().map(Value::from)),
+        )
+    }
+
     /// Absent, 0, each end of the ranges, the ids next to them, and a large one.
     pub fn ids(at: Place, ranges: &[IdRange]) -> Self {
         Self::new(
@@ -70,4 +80,43 @@ pub fn edge_ids(ranges: &[IdRange]) -> Vec<i64> {
     ids.sort_unstable();
     ids.dedup();
     ids
+}
+
+/// Each name, the name longer and shorter by one character and in the other case, the empty name, a literal `*`, and one
+/// that nobody mentions; sorted.
+pub fn edge_names<'n>(names: impl IntoIterator<Item = &'n String>) -> Vec<String> {
+    let names: BTreeSet<&String> = names.into_iter().collect();
+    let mut fresh = "other".to_owned();
+    while names.contains(&fresh) {
+        fresh.push('x');
+    }
+    let fixed = [String::new(), "*".to_owned(), fresh];
+    let edges: BTreeSet<String> = names.into_iter().flat_map(|name| around(name)).chain(fixed).collect();
+    edges.into_iter().collect()
+}
+
+fn around(name: &str) -> [String; 4] {
+    let upper = name.to_uppercase();
+    let other_case = if upper == name { name.to_lowercase() } else { upper };
+    let mut shorter = name.to_owned();
+    shorter.pop();
+    [name.to_owned(), format!("{name}x"), shorter, other_case]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stand_on_both_sides_of_every_end() {
+        let ranges = [IdRange { min: 0, max: 1 }, IdRange { min: 5, max: 5 }];
+        assert_eq!(edge_ids(&ranges), [0, 1, 2, 4, 5, 6, 2_147_483_647]);
+    }
+
+    #[test]
+    fn a_name_has_neighbours_and_a_stranger() {
+        let names = ["ab".to_owned(), "other".to_owned()];
+        let expected = ["", "*", "AB", "OTHER", "a", "ab", "abx", "othe", "other", "otherx"];
+        assert_eq!(edge_names(&names), expected);
+    }
 }

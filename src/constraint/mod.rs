@@ -10,8 +10,9 @@ mod fill;
 mod holds;
 mod words;
 
-pub use boundary::{Axis, Place};
+pub use boundary::{Axis, Place, edge_ids, edge_names};
 pub use fill::{Fill, Setting};
+pub(crate) use holds::same_level;
 
 use crate::pod_view::Field;
 use crate::psp::IdRange;
@@ -156,6 +157,16 @@ impl Constraint {
         match constraint {
             Self::Always => Self::Always,
             other => Self::Each(items, Box::new(other)),
+        }
+    }
+
+    /// The field passes the test. Where it is absent `absent_passes` decides: a policy that fills a value in is held to
+    /// that value itself.
+    pub fn defaulted(field: Field, test: Test, absent_passes: bool) -> Self {
+        if absent_passes {
+            Self::absent_or(field, test)
+        } else {
+            Self::Field(field, test)
         }
     }
 

@@ -4,9 +4,29 @@
 //! a pod is not admitted, what that means for a pod as submitted, and which values matter. A control knows nothing of
 //! other controls, of engines, or of who may use a policy.
 
+mod allow_privilege_escalation;
+mod allowed_csi_drivers;
+mod allowed_flex_volumes;
+mod allowed_host_paths;
+mod allowed_proc_mount_types;
+mod app_armor;
+mod capabilities;
 mod denials;
+mod drivers;
+mod fs_group;
+mod groups;
+mod host_namespaces;
+mod host_ports;
 mod privileged;
+mod read_only_root_filesystem;
+mod run_as_group;
 mod run_as_user;
+mod runtime_class;
+mod se_linux;
+mod seccomp;
+mod supplemental_groups;
+mod sysctls;
+mod volumes;
 
 pub use denials::Denials;
 
@@ -22,8 +42,11 @@ pub struct Control {
     /// The facts of a pod that this control alone judges.
     pub owns: &'static [Field],
     /// Reads the control's fields of a policy: `None` if the policy leaves the control free and fills nothing in.
-    pub parse: fn(&PodSecurityPolicy, &Release) -> Result<Option<Box<dyn Requirement>>, Unusable>,
+    pub parse: fn(&PodSecurityPolicy, &Release) -> Parsed,
 }
+
+/// What a policy demands of a control, if anything.
+pub type Parsed = Result<Option<Box<dyn Requirement>>, Unusable>;
 
 /// Why the plug-in silently drops a policy (`FACT:CreateStrategies`): its message, which no user of the cluster sees.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,8 +78,54 @@ pub trait Requirement: Send + Sync {
     fn boundary(&self) -> Vec<Axis>;
 }
 
-/// All controls, in the order in which container-level denials are told.
-pub static CONTROLS: [&Control; 2] = [&run_as_user::CONTROL, &privileged::CONTROL];
+/// All controls, in the order in which the denials of a container are told ([`Requirement::admit_container`]).
+pub static CONTROLS: [&Control; 20] = [
+    &run_as_user::CONTROL,
+    &run_as_group::CONTROL,
+    &se_linux::CONTROL,
+    &app_armor::CONTROL,
+    &seccomp::CONTROL,
+    &privileged::CONTROL,
+    &allowed_proc_mount_types::CONTROL,
+    &capabilities::CONTROL,
+    &host_ports::CONTROL,
+    &read_only_root_filesystem::CONTROL,
+    &allow_privilege_escalation::CONTROL,
+    &fs_group::CONTROL,
+    &supplemental_groups::CONTROL,
+    &host_namespaces::CONTROL,
+    &sysctls::CONTROL,
+    &volumes::CONTROL,
+    &allowed_host_paths::CONTROL,
+    &allowed_flex_volumes::CONTROL,
+    &allowed_csi_drivers::CONTROL,
+    &runtime_class::CONTROL,
+];
 
+/// The controls that judge the pod itself ([`Requirement::admit_pod`]), in order. Their denials come first, then those
+/// of each volume, of [`AFTER_VOLUMES`], and of each container.
+pub static BEFORE_VOLUMES: [&Control; 6] = [
+    &fs_group::CONTROL,
+    &supplemental_groups::CONTROL,
+    &seccomp::CONTROL,
+    &se_linux::CONTROL,
+    &host_namespaces::CONTROL,
+    &sysctls::CONTROL,
+];
+
+/// The controls that judge volumes ([`Requirement::admit_volume`]), in order. The first that denies a volume is the only
+/// one to be told of for that volume.
+pub static VOLUMES: [&Control; 4] = [
+    &volumes::CONTROL,
+    &allowed_host_paths::CONTROL,
+    &allowed_flex_volumes::CONTROL,
+    &allowed_csi_drivers::CONTROL,
+];
+
+/// The control that judges the pod itself ([`Requirement::admit_pod`]), and is told of after its volumes.
+pub static AFTER_VOLUMES: [&Control; 1] = [&runtime_class::CONTROL];
+
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -7,7 +7,7 @@
 //! A policy that allows privileged containers implies nothing else: host namespaces, capabilities and volumes have
 //! controls of their own.
 
-use super::{Control, Denials, Requirement, Unusable};
+use super::{Control, Denials, Parsed, Requirement};
 use crate::constraint::{Axis, Constraint, Items, Place, Test};
 use crate::field_error::FieldError;
 use crate::pod_view::{Container, Field, PodView};
@@ -20,7 +20,7 @@ pub(super) static CONTROL: Control = Control {
     parse,
 };
 
-fn parse(policy: &PodSecurityPolicy, _: &Release) -> Result<Option<Box<dyn Requirement>>, Unusable> {
+fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     Ok((!policy.spec.privileged).then(|| Box::new(Unprivileged) as _))
 }
 

@@ -8,7 +8,7 @@
 //! `MustRunAs` does not look at `runAsNonRoot`; `MustRunAsNonRoot` ignores ranges. Source:
 //! `pkg/security/podsecuritypolicy/user`.
 
-use super::{Control, Denials, Requirement, Unusable};
+use super::{Control, Denials, Parsed, Requirement, Unusable};
 use crate::constraint::{Axis, Constraint, Fill, Items, Place, Setting, Test};
 use crate::field_error::FieldError;
 use crate::pod_view::{Container, Field, PodView};
@@ -21,7 +21,7 @@ pub(super) static CONTROL: Control = Control {
     parse,
 };
 
-fn parse(policy: &PodSecurityPolicy, _: &Release) -> Result<Option<Box<dyn Requirement>>, Unusable> {
+fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let strategy = &policy.spec.run_as_user;
     match (strategy.rule.as_str(), strategy.ranges()) {
         ("MustRunAs", []) => Err(Unusable("MustRunAs requires at least one range".to_owned())),
@@ -58,8 +58,12 @@ impl Requirement for MustRunAs {
     }
 
     fn constraint(&self) -> Constraint {
-        let in_ranges = Constraint::absent_or(Field::RunAsUser, Test::InRanges(self.ranges.clone()));
-        Constraint::each(Items::Containers, in_ranges)
+        let fill_passes = self.ranges.iter().any(|range| range.contains(self.fill));
+        let in_ranges = Test::InRanges(self.ranges.clone());
+        Constraint::each(
+            Items::Containers,
+            Constraint::defaulted(Field::RunAsUser, in_ranges, fill_passes),
+        )
     }
 
     fn boundary(&self) -> Vec<Axis> {
@@ -181,6 +185,7 @@ mod tests {
             &[
                 must_run_as(json!([{"min": 100, "max": 200}, {"min": 1, "max": 1}])),
                 must_run_as(json!([{"min": 0, "max": 0}])),
+                must_run_as(json!([{"min": 9, "max": 5}, {"min": 1, "max": 2}])),
                 json!({"runAsUser": {"rule": "MustRunAsNonRoot"}}),
                 json!({"runAsUser": {"rule": "RunAsAny"}}),
             ],

@@ -27,6 +27,16 @@ fn requirement(control: &Control, spec: Value, release: &Release) -> Option<Box<
     (control.parse)(&policy(spec).stored(release), release).unwrap()
 }
 
+/// Why the plug-in drops the policy.
+#[track_caller]
+pub(crate) fn unusable(control: &Control, spec: Value) -> String {
+    let release = Release::default();
+    match (control.parse)(&policy(spec).stored(&release), &release) {
+        Ok(_) => panic!("the policy is usable"),
+        Err(why) => why.to_string(),
+    }
+}
+
 /// A pod manifest with the given `spec`; annotations are given under `annotations`, container names are added.
 fn pod(spec: Value) -> Value {
     let mut spec = spec.as_object().cloned().unwrap_or_default();
@@ -53,13 +63,21 @@ pub(crate) fn check(control: &Control, policy: Value, spec: Value, denials: &[&s
 /// As [`check`], for another release.
 #[track_caller]
 pub(crate) fn check_release(control: &Control, policy: Value, spec: Value, denials: &[&str], release: Release) {
+    assert_eq!(denials_in(&release, control, policy, spec), denials);
+}
+
+/// The denials after filling.
+pub(crate) fn denials(control: &Control, policy: Value, spec: Value) -> Vec<String> {
+    denials_in(&Release::default(), control, policy, spec)
+}
+
+fn denials_in(release: &Release, control: &Control, policy: Value, spec: Value) -> Vec<String> {
     let pod = pod(spec);
-    let view = PodView::read(&pod, &release).unwrap();
-    let requirement = requirement(control, policy, &release);
-    let found = requirement
+    let view = PodView::read(&pod, release).unwrap();
+    let requirement = requirement(control, policy, release);
+    requirement
         .map(|requirement| fill_then_admit(requirement.as_ref(), &view))
-        .unwrap_or_default();
-    assert_eq!(found, denials);
+        .unwrap_or_default()
 }
 
 /// The pod's `spec` (and `annotations`, if any) after filling.
@@ -109,14 +127,20 @@ fn fill_then_admit(requirement: &dyn Requirement, pod: &PodView<'_>) -> Vec<Stri
 /// constraint holds. Fails if the boundary holds no admitted or no denied pod although the constraint is not constant.
 #[track_caller]
 pub(crate) fn lowering_is_faithful(control: &Control, policies: &[Value]) {
+    lowering_is_faithful_in(Release::default(), control, policies);
+}
+
+/// As [`lowering_is_faithful`], for another release.
+#[track_caller]
+pub(crate) fn lowering_is_faithful_in(release: Release, control: &Control, policies: &[Value]) {
     for spec in policies {
-        let Some(requirement) = requirement(control, spec.clone(), &Release::default()) else {
+        let Some(requirement) = requirement(control, spec.clone(), &release) else {
             continue;
         };
         let constraint = requirement.constraint();
         let (mut admitted, mut denied) = (0, 0);
         for_each_boundary_pod(&requirement.boundary(), |pod| {
-            let view = PodView::read(pod, &Release::default()).unwrap();
+            let view = PodView::read(pod, &release).unwrap();
             let denials = fill_then_admit(requirement.as_ref(), &view);
             assert_eq!(
                 constraint.holds(&view),

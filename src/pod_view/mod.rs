@@ -5,6 +5,7 @@
 
 mod field;
 mod read;
+mod volume_sources;
 mod write;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use field::{Fact, Field, Scope};
 pub use read::ReadError;
+pub use volume_sources::{VOLUME_SOURCES, smallest_source};
 
 use crate::psp::SeLinuxOptions;
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::volume_sources::VOLUME_SOURCES;
 use super::{
     APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, Capabilities, Container, ContainerList, Mount,
     POD_SECCOMP_ANNOTATION, PSP_ANNOTATION, PodView, SeLinux, Seccomp, Volume,
@@ -175,40 +176,6 @@ fn read_seccomp_field<'a>(context: &Object<'a>, release: &Release) -> Read<Optio
         _ => Cow::Borrowed(""),
     }))
 }
-
-/// The sources of a volume in the order in which the first present one names its type, with the policy's word for it
-/// (`pkg/security/podsecuritypolicy/util`, `GetVolumeFSType`).
-const VOLUME_SOURCES: [(&str, &str); 29] = [
-    ("hostPath", "hostPath"),
-    ("emptyDir", "emptyDir"),
-    ("gcePersistentDisk", "gcePersistentDisk"),
-    ("awsElasticBlockStore", "awsElasticBlockStore"),
-    ("gitRepo", "gitRepo"),
-    ("secret", "secret"),
-    ("nfs", "nfs"),
-    ("iscsi", "iscsi"),
-    ("glusterfs", "glusterfs"),
-    ("persistentVolumeClaim", "persistentVolumeClaim"),
-    ("rbd", "rbd"),
-    ("flexVolume", "flexVolume"),
-    ("cinder", "cinder"),
-    ("cephfs", "cephFS"),
-    ("flocker", "flocker"),
-    ("downwardAPI", "downwardAPI"),
-    ("fc", "fc"),
-    ("azureFile", "azureFile"),
-    ("configMap", "configMap"),
-    ("vsphereVolume", "vsphereVolume"),
-    ("quobyte", "quobyte"),
-    ("azureDisk", "azureDisk"),
-    ("photonPersistentDisk", "photonPersistentDisk"),
-    ("storageos", "storageos"),
-    ("projected", "projected"),
-    ("portworxVolume", "portworxVolume"),
-    ("scaleIO", "scaleIO"),
-    ("csi", "csi"),
-    ("ephemeral", "ephemeral"),
-];
 
 fn read_volume<'a>(volume: &Object<'a>) -> Read<Volume<'a>> {
     let mut read = Volume {
