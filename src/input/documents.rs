@@ -21,6 +21,17 @@ pub struct RawDocument {
     pub text: String,
 }
 
+impl RawDocument {
+    /// The text without its separator line, and the line of the file on which that begins.
+    pub(super) fn body(&self) -> (u32, &str) {
+        match self.text.starts_with("---").then(|| self.text.split_once('\n')) {
+            Some(Some((_, body))) => (self.first_line.saturating_add(1), body),
+            Some(None) => (self.first_line, ""),
+            None => (self.first_line, &self.text),
+        }
+    }
+}
+
 /// A document larger than this is not read on: nothing but an attack or a mistake is.
 const LARGEST: usize = 1 << 30;
 
@@ -125,7 +136,8 @@ impl<R: BufRead> Documents<R> {
                     "control-character"
                 },
             );
-            return Err(match bytes.get(..2) {
+            let body = bytes.strip_prefix(b"---\n").unwrap_or(&bytes);
+            return Err(match body.get(..2) {
                 Some(b"\xff\xfe" | b"\xfe\xff") => {
                     Problem::error("encoding", source, "the text is UTF-16").help("save it as UTF-8")
                 }
