@@ -1,5 +1,7 @@
 //! The garbage-collection exemption of updates, against every recorded update of the real plug-in.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

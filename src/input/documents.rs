@@ -1,13 +1,15 @@
 //! Cuts a stream into the texts of its documents, as kubectl does, without holding more than one of them.
 //!
 //! A line that begins with `---` ends a document, wherever it stands; a broken document thus never spoils the next one.
-//! A line that is a JSON object by itself (ndjson) is a document, and so is everything from a line `{` to a line `}`.
+//! A line that is a JSON object by itself (ndjson) is a document, and so is everything from a line `{` to a line `}`; of
+//! a pretty-printed list, each element is.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use super::position::Source;
+use super::pretty_list::PrettyList;
 use super::problem::{Problem, printable};
 
 /// The text of one document.
@@ -17,8 +19,23 @@ pub struct RawDocument {
     pub file: Arc<str>,
     /// The line of the file on which the text begins, from 1.
     pub first_line: u32,
-    /// The text, `---` line included.
+    /// The text, without the separator line before it.
     pub text: String,
+}
+
+/// What is known of the document that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// It goes on to the next separator.
+    Free,
+    /// It began with a line `{`, and goes on to a line `}`.
+    Braced,
+    /// It is a list, and its first element begins at this byte of the buffer: not known yet whether it can be cut.
+    ListBegun(PrettyList, usize),
+    /// The list is being cut: the buffer holds the current element.
+    List(PrettyList),
+    /// The list's elements are all read, its last lines are not.
+    ListEnding,
 }
 
 /// A document larger than this is not read on: nothing but an attack or a mistake is.
@@ -31,8 +48,7 @@ pub(super) struct Documents<R> {
     line: u32,
     buffer: Vec<u8>,
     first_line: u32,
-    /// The document began with the line `{`.
-    braced: bool,
+    layout: Layout,
     ready: VecDeque<Result<RawDocument, Problem>>,
     ended: bool,
 }
@@ -45,7 +61,7 @@ impl<R: BufRead> Documents<R> {
             line: 0,
             buffer: Vec::new(),
             first_line: 1,
-            braced: false,
+            layout: Layout::Free,
             ready: VecDeque::new(),
             ended: false,
         }
@@ -67,30 +83,95 @@ impl<R: BufRead> Documents<R> {
 
     fn take_line(&mut self, line: &[u8]) {
         if let Some(rest) = line.strip_prefix(b"---") {
-            self.flush();
+            self.end();
             let rest = rest.trim_ascii();
             if !(rest.is_empty() || rest.starts_with(b"#")) {
                 self.ready.push_back(Err(self.bad_separator(line)));
-                return;
             }
-        }
-        let text = line.trim_ascii();
-        let is_first = self.buffer.is_empty();
-        if is_first && text.is_empty() {
             return;
         }
-        if is_first {
+        if self.buffer.is_empty() {
+            if line.trim_ascii().is_empty() {
+                return;
+            }
             self.first_line = self.line;
-            self.braced = line.trim_ascii_end() == b"{";
         }
+        match self.layout {
+            Layout::Free => self.take_free(line),
+            Layout::Braced | Layout::ListBegun(..) => self.take_braced(line),
+            Layout::List(list) if list.closes_items(line) => self.layout = Layout::ListEnding,
+            Layout::List(list) => self.take_element(list, line),
+            Layout::ListEnding if is_brace(line, b"}") => self.layout = Layout::Free,
+            Layout::ListEnding => {}
+        }
+    }
+
+    fn take_free(&mut self, line: &[u8]) {
+        let is_first = self.buffer.is_empty();
         self.buffer.extend_from_slice(line);
-        let ends = if self.braced {
-            line.trim_ascii_end() == b"}"
-        } else {
-            is_first && is_whole_object(text)
-        };
-        if ends {
+        if is_first && is_brace(line, b"{") {
+            self.layout = Layout::Braced;
+        } else if is_first && is_whole_object(line.trim_ascii()) {
             self.flush();
+        }
+    }
+
+    fn take_braced(&mut self, line: &[u8]) {
+        self.buffer.extend_from_slice(line);
+        if is_brace(line, b"}") {
+            return self.flush();
+        }
+        match self.layout {
+            Layout::ListBegun(list, start) if list.closes_element(line) => self.begin_list(list, start),
+            Layout::Braced => {
+                if let Some(list) = PrettyList::begun_by(line) {
+                    self.layout = Layout::ListBegun(list, self.buffer.len());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The first element is complete: from here on each is a document, if it can stand alone.
+    fn begin_list(&mut self, list: PrettyList, start: usize) {
+        let element = self.buffer.get(start..).unwrap_or(&[]);
+        if !list.is_typed(element) {
+            self.layout = Layout::Braced;
+            return;
+        }
+        self.first_line = self.line_at(&self.buffer, start);
+        self.buffer.drain(..start);
+        self.layout = Layout::List(list);
+        self.flush_element();
+    }
+
+    fn take_element(&mut self, list: PrettyList, line: &[u8]) {
+        self.buffer.extend_from_slice(line);
+        if list.closes_element(line) {
+            self.flush_element();
+        }
+    }
+
+    fn flush_element(&mut self) {
+        let end = self.buffer.trim_ascii_end();
+        let end = end.strip_suffix(b",").unwrap_or(end).len();
+        self.buffer.truncate(end);
+        let layout = self.layout;
+        self.flush();
+        self.layout = layout;
+    }
+
+    /// Ends whatever is being read.
+    fn end(&mut self) {
+        let is_cut_off = matches!(self.layout, Layout::List(_) | Layout::ListEnding);
+        self.flush();
+        if is_cut_off {
+            let source = Source::line(&self.file, self.line);
+            self.ready.push_back(Err(Problem::error(
+                "syntax",
+                source,
+                "the list is cut off: its end is missing",
+            )));
         }
     }
 
@@ -106,12 +187,11 @@ impl<R: BufRead> Documents<R> {
     }
 
     fn flush(&mut self) {
-        if self.buffer.is_empty() {
-            return;
+        self.layout = Layout::Free;
+        if !self.buffer.is_empty() {
+            let bytes = std::mem::take(&mut self.buffer);
+            self.ready.push_back(self.document(bytes));
         }
-        self.braced = false;
-        let bytes = std::mem::take(&mut self.buffer);
-        self.ready.push_back(self.document(bytes));
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<RawDocument, Problem> {
@@ -164,12 +244,12 @@ impl<R: BufRead> Iterator for Documents<R> {
             match self.read_line() {
                 Ok(line) if line.is_empty() => {
                     self.ended = true;
-                    self.flush();
+                    self.end();
                 }
                 Ok(line) => self.take_line(&line),
                 Err(error) => {
                     self.ended = true;
-                    self.flush();
+                    self.end();
                     let message = format!("cannot read on: {}", printable(&error.to_string()));
                     self.ready.push_back(Err(Problem::error(
                         "unreadable",
@@ -181,6 +261,10 @@ impl<R: BufRead> Iterator for Documents<R> {
         }
         self.ready.pop_front()
     }
+}
+
+fn is_brace(line: &[u8], brace: &[u8]) -> bool {
+    line.trim_ascii_end() == brace
 }
 
 /// What kubectl's parser refuses anywhere in a text.
@@ -234,8 +318,8 @@ mod tests {
             found,
             [
                 (1, "a: 1\n".into()),
-                (2, "---\nb: 2\n".into()),
-                (4, "--- # x\n\nc: |\n  ---\n  y\n".into())
+                (3, "b: 2\n".into()),
+                (6, "c: |\n  ---\n  y\n".into())
             ]
         );
     }
@@ -278,5 +362,37 @@ mod tests {
             read(b"\xff\xfea\0:\0\n\0")[0].as_ref().unwrap_err().message,
             "the text is UTF-16"
         );
+    }
+
+    const LIST: &str = "{\n  \"apiVersion\": \"v1\",\n  \"items\": [\n    {\n      \"apiVersion\": \"v1\",\n      \"kind\": \"A\"\n    },\n    {\n      \"x\": {\n      }\n    }\n  ],\n  \"kind\": \"List\"\n}\na: 1\n";
+
+    #[test]
+    fn the_elements_of_a_pretty_list_are_documents() {
+        let found = texts(LIST);
+        let lines: Vec<u32> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [4, 8, 15]);
+        assert!(
+            found
+                .iter()
+                .take(2)
+                .all(|(_, text)| text.starts_with("    {") && text.ends_with("    }")),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_list_of_untyped_elements_stays_whole() {
+        let found = texts(&LIST.replace("\"kind\": \"A\"", "\"b\": 1"));
+        assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 15]);
+    }
+
+    #[test]
+    fn a_list_that_is_cut_off_is_reported() {
+        let end = LIST.find("  ],").unwrap();
+        for (cut, documents) in [(end, 2), (end - 5, 2), (end + 4, 2)] {
+            let found = read(&LIST.as_bytes()[..cut]);
+            assert_eq!(found.len(), documents + 1, "{found:?}");
+            assert!(found.last().unwrap().as_ref().unwrap_err().message.contains("cut off"));
+        }
     }
 }

@@ -90,17 +90,13 @@ impl<R: BufRead> Texts<R> {
 
     /// Makes `raw` the list whose elements come next, if it is one and its elements say what they are.
     fn cut(&mut self, raw: &RawDocument) -> bool {
-        let list = if raw.text.starts_with('{') {
-            json::list(&raw.text)
-        } else {
-            None
-        };
+        let (body, mut line, mut at) = (raw.text.as_str(), raw.first_line, 0);
+        let list = body.contains("\"items\"").then(|| json::list(body)).flatten();
         let Some(list) = list.filter(|list| list.kind == "List") else {
             return false;
         };
-        let (mut line, mut at) = (raw.first_line, 0);
         for item in list.items {
-            let between = raw.text.as_bytes().get(at..item.start).unwrap_or(&[]);
+            let between = body.as_bytes().get(at..item.start).unwrap_or(&[]);
             line += u32::try_from(between.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
             at = item.start;
             self.items.push_back((line, item));

@@ -146,17 +146,12 @@ impl<'de> Visitor<'de> for Values {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Loaded, E> {
-        self.visit_string(value.to_owned())
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<Loaded, E> {
         if value.len() > LONGEST_SCALAR {
-            let megabytes = value.len() / (1024 * 1024);
-            return Err(E::custom(format_args!(
-                "a single value of {megabytes} MiB; the API server takes 3 MiB at most"
-            )));
+            let megabytes = value.len() >> 20;
+            let message = format_args!("a single value of {megabytes} MiB; the API server takes 3 MiB at most");
+            return Err(E::custom(message));
         }
-        Ok(Value::String(value).into())
+        Ok(Value::String(value.to_owned()).into())
     }
 
     fn visit_unit<E>(self) -> Result<Loaded, E> {

@@ -1,6 +1,7 @@
 //! From a document's text to its objects: lists flattened, each object held against its API type, every problem told
 //! with its place. A function of the text alone; it never fails, it reports.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -48,18 +49,18 @@ struct Section<'a> {
 
 /// YAML is one value; JSON may be several, one after the other.
 fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
-    let body = raw.text.strip_prefix("---").unwrap_or(&raw.text).trim_start();
+    let body = raw.text.trim_start();
     if !body.starts_with(['{', '[']) {
         return yaml_section(raw).map(|section| vec![section]);
     }
-    json_sections(raw).or_else(|json_fault| {
-        let is_json = raw.file.trim_end_matches(".gz").ends_with("json")
-            || body.starts_with("{\"")
-            || json_fault.is_about_content;
-        match yaml_section(raw) {
-            Ok(section) if !json_fault.is_about_content => Ok(vec![section]),
-            _ if is_json => Err(json_fault.fault),
-            other => other.map(|section| vec![section]),
+    json_sections(raw).or_else(|fault| {
+        // Flow-style YAML looks much like JSON, but not after a quoted first key.
+        let is_json = raw.file.trim_end_matches(".gz").ends_with("json") || body.starts_with("{\"");
+        match fault {
+            JsonFault::Content(fault) => Err(fault),
+            JsonFault::Syntax(fault) => yaml_section(raw)
+                .map(|section| vec![section])
+                .map_err(|other| if is_json { fault } else { other }),
         }
     })
 }
@@ -81,10 +82,11 @@ fn yaml_section(raw: &RawDocument) -> Result<Section<'_>, yaml::Fault> {
     })
 }
 
-struct JsonFault {
-    fault: yaml::Fault,
-    /// The text is sound JSON, its content is not acceptable.
-    is_about_content: bool,
+enum JsonFault {
+    /// The text is no JSON.
+    Syntax(yaml::Fault),
+    /// It is, and its content is not acceptable.
+    Content(yaml::Fault),
 }
 
 fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
@@ -123,6 +125,7 @@ impl JsonFault {
             .map_or(text.as_str(), |(message, _)| message);
         let message = match message {
             "recursion limit exceeded" => format!("nested deeper than {} levels", yaml::DEEPEST),
+            other if error.is_data() => other.to_owned(),
             other => other.to_lowercase(),
         };
         let fault = yaml::Fault {
@@ -130,9 +133,10 @@ impl JsonFault {
             column: error.column().max(1),
             message,
         };
-        Self {
-            fault,
-            is_about_content: error.is_data(),
+        if error.is_data() {
+            Self::Content(fault)
+        } else {
+            Self::Syntax(fault)
         }
     }
 }
@@ -182,6 +186,8 @@ struct Sorter<'a> {
     raw: &'a RawDocument,
     parsed: &'a mut Parsed,
     unplaced: Vec<Unplaced>,
+    /// The text's lines, once they are needed.
+    lines: OnceCell<Vec<&'a str>>,
 }
 
 /// An object on its way: what a list says of its elements, and where it stands.
@@ -200,6 +206,7 @@ impl Section<'_> {
             raw,
             parsed,
             unplaced: Vec::new(),
+            lines: OnceCell::new(),
         };
         sorter.duplicates();
         let line = sorter.line_of_content();
@@ -265,12 +272,9 @@ impl Sorter<'_> {
             .saturating_add(narrow(place.line))
             .saturating_sub(1);
         problem.source.column = narrow(place.column);
+        let lines = self.lines.get_or_init(|| self.section.text.lines().collect());
         problem.underline(
-            self.section
-                .text
-                .lines()
-                .nth(place.line.saturating_sub(1))
-                .unwrap_or(""),
+            lines.get(place.line.saturating_sub(1)).copied().unwrap_or(""),
             place.width,
         )
     }
@@ -444,7 +448,15 @@ impl Sorter<'_> {
         let (problem, part) = match finding.kind {
             FindingKind::WrongType { expected, got } => {
                 let message = format!("`{path}` takes {expected}, not {}", printable(&got));
-                (Problem::error("wrong-type", self.source(line), message), Part::Value)
+                let is_word = expected == "a string" && got.ends_with('`');
+                let help = is_word.then(|| "YAML reads this word so: put it in quotes".to_owned());
+                (
+                    Problem {
+                        help,
+                        ..Problem::error("wrong-type", self.source(line), message)
+                    },
+                    Part::Value,
+                )
             }
             _ if in_status => return,
             FindingKind::UnknownField { suggestion } => {

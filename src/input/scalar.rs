@@ -138,12 +138,16 @@ fn float(text: &str) -> Option<Value> {
         .map(float_value)
 }
 
-/// A whole number that fits becomes an integer, as it does on its way through JSON to the API server.
+/// A whole number that fits 64 bits becomes an integer, as it does on its way through JSON to the API server. Its
+/// digits are the shortest that mean the float, padded with zeros, in Go as in Rust.
 pub(super) fn float_value(float: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0 * 1024.0;
-    if float.fract() == 0.0 && float.abs() < EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^63")]
-        return Value::from(float as i64);
+    const LONGEST: f64 = 1e21;
+    if float.fract() == 0.0 && float.abs() < LONGEST {
+        let digits = float.to_string();
+        let signed = digits.parse::<i64>().map(Value::from);
+        if let Ok(integer) = signed.or_else(|_| digits.parse::<u64>().map(Value::from)) {
+            return integer;
+        }
     }
     Number::from_f64(float).map_or(Value::Null, Value::Number)
 }
