@@ -21,11 +21,22 @@ pub(crate) enum Kind {
     /// A variable or a type name; dotted only for `authorizer.requestResource`.
     Ident(Arc<str>),
     /// `operand.field`, or `operand.?field`.
-    Select { operand: Box<Node>, field: Arc<str>, optional: bool },
+    Select {
+        operand: Box<Node>,
+        field: Arc<str>,
+        optional: bool,
+    },
     /// `has(operand.field)`
-    Has { operand: Box<Node>, field: Arc<str> },
+    Has {
+        operand: Box<Node>,
+        field: Arc<str>,
+    },
     /// `operand[index]`, or `operand[?index]`.
-    Index { operand: Box<Node>, index: Box<Node>, optional: bool },
+    Index {
+        operand: Box<Node>,
+        index: Box<Node>,
+        optional: bool,
+    },
     Not(Box<Node>),
     /// `a && b && …`, flattened.
     And(Vec<Node>),
@@ -35,7 +46,10 @@ pub(crate) enum Kind {
     Call(Call),
     List(Vec<Element>),
     Map(Vec<Entry>),
-    Struct { type_name: Arc<str>, fields: Vec<Field> },
+    Struct {
+        type_name: Arc<str>,
+        fields: Vec<Field>,
+    },
     Macro(Box<Macro>),
 }
 

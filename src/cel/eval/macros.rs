@@ -118,18 +118,26 @@ impl Runtime<'_> {
         }
         let repeated = Map::new(entries.clone()).entries().len() != entries.len();
         match repeated && matches!(m.kind, MacroKind::TransformMapEntry) {
-            true => Err(EvalError::Runtime(format!("insert failed: key already exists in {}", range.type_name()))),
+            true => Err(EvalError::Runtime(format!(
+                "insert failed: key already exists in {}",
+                range.type_name()
+            ))),
             false => Ok(Value::map(entries)),
         }
     }
 
     fn sort_by(&mut self, m: &Macro, range: Value, at: usize) -> Outcome {
-        let Value::List(items) = range else { return Err(EvalError::no_such_overload()) };
+        let Value::List(items) = range else {
+            return Err(EvalError::no_such_overload());
+        };
         let mut keyed = Vec::with_capacity(items.len());
         for item in items.iter() {
             keyed.push((self.bound(m, (item.clone(), None), &m.body)?, item.clone()));
         }
-        if keyed.iter().any(|(key, _)| keyed.iter().any(|(other, _)| key.compare(other).is_none())) {
+        if keyed
+            .iter()
+            .any(|(key, _)| keyed.iter().any(|(other, _)| key.compare(other).is_none()))
+        {
             return Err(EvalError::unknown("`sortBy` with keys that have no order", at));
         }
         keyed.sort_by(|a, b| a.0.compare(&b.0).unwrap_or(Ordering::Equal));
@@ -137,8 +145,12 @@ impl Runtime<'_> {
     }
 
     fn optional_map(&mut self, m: &Macro, range: Value) -> Outcome {
-        let Value::Optional(inner) = range else { return Err(EvalError::no_such_overload()) };
-        let Some(inner) = inner else { return Ok(Value::Optional(None)) };
+        let Value::Optional(inner) = range else {
+            return Err(EvalError::no_such_overload());
+        };
+        let Some(inner) = inner else {
+            return Ok(Value::Optional(None));
+        };
         let value = self.bound(m, ((*inner).clone(), None), &m.body)?;
         match m.kind {
             MacroKind::OptMap => Ok(Value::Optional(Some(Arc::new(value)))),
@@ -152,14 +164,19 @@ fn rounds(range: &Value, two_variables: bool) -> Result<Vec<Round>, EvalError> {
     match range {
         Value::List(items) if two_variables => {
             let numbered = items.iter().zip(0_i64..);
-            Ok(numbered.map(|(item, index)| (Value::Int(index), Some(item.clone()))).collect())
+            Ok(numbered
+                .map(|(item, index)| (Value::Int(index), Some(item.clone())))
+                .collect())
         }
         Value::List(items) => Ok(items.iter().map(|item| (item.clone(), None)).collect()),
         Value::Map(map) => {
             let entry = |(key, value): &(Key, Value)| (key.to_value(), two_variables.then(|| value.clone()));
             Ok(map.entries().iter().map(entry).collect())
         }
-        other => Err(EvalError::Runtime(format!("got '{}', expected iterable type", go_type(other)))),
+        other => Err(EvalError::Runtime(format!(
+            "got '{}', expected iterable type",
+            go_type(other)
+        ))),
     }
 }
 

@@ -11,8 +11,14 @@ use crate::cel::value::{Opaque, Value};
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) static AUTHORIZER: Library = Library { introduced: 27, functions: &FUNCTIONS };
-pub(crate) static SELECTORS: Library = Library { introduced: 31, functions: &SELECTOR_FUNCTIONS };
+pub(crate) static AUTHORIZER: Library = Library {
+    introduced: 27,
+    functions: &FUNCTIONS,
+};
+pub(crate) static SELECTORS: Library = Library {
+    introduced: 31,
+    functions: &SELECTOR_FUNCTIONS,
+};
 
 static FUNCTIONS: [Declaration; 12] = [
     declare(
@@ -35,7 +41,9 @@ static FUNCTIONS: [Declaration; 12] = [
         &["kubernetes.authorization.GroupCheck.(string) -> kubernetes.authorization.ResourceCheck"],
         resource,
     ),
-    declare("subresource", RESOURCE_STEP, |_, args| step(args, Question::of_subresource)),
+    declare("subresource", RESOURCE_STEP, |_, args| {
+        step(args, Question::of_subresource)
+    }),
     declare("namespace", RESOURCE_STEP, |_, args| step(args, Question::in_namespace)),
     declare("name", RESOURCE_STEP, |_, args| step(args, Question::named)),
     declare(
@@ -46,26 +54,42 @@ static FUNCTIONS: [Declaration; 12] = [
         ],
         check,
     ),
-    declare("errored", &["kubernetes.authorization.Decision.() -> bool"], |_, args| {
-        answer(args, |decision| Value::Bool(decision.error.is_some()))
-    }),
-    declare("error", &["kubernetes.authorization.Decision.() -> string"], |_, args| {
-        answer(args, |decision| Value::string(decision.error.as_deref().unwrap_or_default()))
-    }),
-    declare("allowed", &["kubernetes.authorization.Decision.() -> bool"], |_, args| {
-        answer(args, |decision| Value::Bool(decision.allowed))
-    }),
-    declare("reason", &["kubernetes.authorization.Decision.() -> string"], |_, args| {
-        answer(args, |decision| Value::string(decision.reason.as_str()))
-    }),
+    declare(
+        "errored",
+        &["kubernetes.authorization.Decision.() -> bool"],
+        |_, args| answer(args, |decision| Value::Bool(decision.error.is_some())),
+    ),
+    declare(
+        "error",
+        &["kubernetes.authorization.Decision.() -> string"],
+        |_, args| {
+            answer(args, |decision| {
+                Value::string(decision.error.as_deref().unwrap_or_default())
+            })
+        },
+    ),
+    declare(
+        "allowed",
+        &["kubernetes.authorization.Decision.() -> bool"],
+        |_, args| answer(args, |decision| Value::Bool(decision.allowed)),
+    ),
+    declare(
+        "reason",
+        &["kubernetes.authorization.Decision.() -> string"],
+        |_, args| answer(args, |decision| Value::string(decision.reason.as_str())),
+    ),
 ];
 
 const RESOURCE_STEP: &[&str] =
     &["kubernetes.authorization.ResourceCheck.(string) -> kubernetes.authorization.ResourceCheck"];
 
 static SELECTOR_FUNCTIONS: [Declaration; 2] = [
-    declare("fieldSelector", RESOURCE_STEP, |_, _| Err(EvalError::unknown("`fieldSelector` of an authorizer check", 0))),
-    declare("labelSelector", RESOURCE_STEP, |_, _| Err(EvalError::unknown("`labelSelector` of an authorizer check", 0))),
+    declare("fieldSelector", RESOURCE_STEP, |_, _| {
+        Err(EvalError::unknown("`fieldSelector` of an authorizer check", 0))
+    }),
+    declare("labelSelector", RESOURCE_STEP, |_, _| {
+        Err(EvalError::unknown("`labelSelector` of an authorizer check", 0))
+    }),
 ];
 
 /// A question as far as it has been put.
@@ -138,15 +162,27 @@ impl Question {
     }
 
     fn at_path(self, path: Arc<str>) -> Self {
-        Self { stage: Stage::Path, path, ..self }
+        Self {
+            stage: Stage::Path,
+            path,
+            ..self
+        }
     }
 
     fn in_group(self, group: Arc<str>) -> Self {
-        Self { stage: Stage::Group, group, ..self }
+        Self {
+            stage: Stage::Group,
+            group,
+            ..self
+        }
     }
 
     fn of_resource(self, resource: Arc<str>) -> Self {
-        Self { stage: Stage::Resource, resource, ..self }
+        Self {
+            stage: Stage::Resource,
+            resource,
+            ..self
+        }
     }
 
     fn of_subresource(self, subresource: Arc<str>) -> Self {
@@ -163,7 +199,10 @@ impl Question {
 
     fn attributes(&self, verb: &str) -> Attributes {
         match self.stage {
-            Stage::Path => Attributes::Path { verb: verb.to_owned(), path: self.path.to_string() },
+            Stage::Path => Attributes::Path {
+                verb: verb.to_owned(),
+                path: self.path.to_string(),
+            },
             _ => Attributes::Resource {
                 verb: verb.to_owned(),
                 group: self.group.to_string(),
@@ -186,19 +225,31 @@ pub(crate) fn request_resource_value(
     identity: Identity,
     [group, resource, subresource, namespace, name]: [&str; 5],
 ) -> Value {
-    let question = Question::of(identity).in_group(group.into()).of_resource(resource.into());
-    let question = question.of_subresource(subresource.into()).in_namespace(namespace.into()).named(name.into());
+    let question = Question::of(identity)
+        .in_group(group.into())
+        .of_resource(resource.into());
+    let question = question
+        .of_subresource(subresource.into())
+        .in_namespace(namespace.into())
+        .named(name.into());
     Value::Opaque(Arc::new(question))
 }
 
 fn question(args: &[Value]) -> Result<(Question, &[Value]), EvalError> {
-    let Some((Value::Opaque(opaque), rest)) = args.split_first() else { return Err(EvalError::no_such_overload()) };
-    let question = opaque.as_any().downcast_ref::<Question>().ok_or_else(EvalError::no_such_overload)?;
+    let Some((Value::Opaque(opaque), rest)) = args.split_first() else {
+        return Err(EvalError::no_such_overload());
+    };
+    let question = opaque
+        .as_any()
+        .downcast_ref::<Question>()
+        .ok_or_else(EvalError::no_such_overload)?;
     Ok((question.clone(), rest))
 }
 
 fn step(args: &[Value], next: fn(Question, Arc<str>) -> Question) -> Outcome {
-    let (question, [Value::String(text)]) = question(args)? else { return Err(EvalError::no_such_overload()) };
+    let (question, [Value::String(text)]) = question(args)? else {
+        return Err(EvalError::no_such_overload());
+    };
     Ok(Value::Opaque(Arc::new(next(question, text.clone()))))
 }
 
@@ -210,7 +261,9 @@ fn resource(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn service_account(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [_, Value::String(namespace), Value::String(name)] = args else { return Err(EvalError::no_such_overload()) };
+    let [_, Value::String(namespace), Value::String(name)] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     if !is_dns1123_subdomain(name) {
         return Err(EvalError::runtime("Invalid service account name"));
     }
@@ -221,7 +274,9 @@ fn service_account(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn check(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let (question, [Value::String(verb)]) = question(args)? else { return Err(EvalError::no_such_overload()) };
+    let (question, [Value::String(verb)]) = question(args)? else {
+        return Err(EvalError::no_such_overload());
+    };
     runtime.charge_check()?;
     let Some(authorize) = runtime.scope.authorize() else {
         return Err(EvalError::unknown("an authorizer check without an authorizer", 0));
@@ -232,9 +287,11 @@ fn check(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 
 fn answer(args: &[Value], part: fn(&Decision) -> Value) -> Outcome {
     match args {
-        [Value::Opaque(opaque)] => {
-            opaque.as_any().downcast_ref::<Decision>().map(part).ok_or_else(EvalError::no_such_overload)
-        }
+        [Value::Opaque(opaque)] => opaque
+            .as_any()
+            .downcast_ref::<Decision>()
+            .map(part)
+            .ok_or_else(EvalError::no_such_overload),
         _ => Err(EvalError::no_such_overload()),
     }
 }

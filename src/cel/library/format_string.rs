@@ -13,7 +13,9 @@ const PRECISION: usize = 6;
 const MAX_PRECISION: usize = 1_000;
 
 pub(super) fn format(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(template), Value::List(values)] = args else { return Err(EvalError::no_such_overload()) };
+    let [Value::String(template), Value::List(values)] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     let mut out = String::with_capacity(template.len());
     let mut rest: &str = template;
     let mut used = 0;
@@ -24,7 +26,9 @@ pub(super) fn format(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
             rest = tail;
             continue;
         }
-        let value = values.get(used).ok_or_else(|| EvalError::Runtime(format!("index {used} out of range")))?;
+        let value = values
+            .get(used)
+            .ok_or_else(|| EvalError::Runtime(format!("index {used} out of range")))?;
         let (clause, tail) = read_clause(after)?;
         out.push_str(&clause.apply(value)?);
         used += 1;
@@ -52,8 +56,14 @@ fn read_clause(text: &str) -> Result<(Clause, &str), EvalError> {
     if precision > MAX_PRECISION {
         return Err(EvalError::unknown(format!("`format` with {precision} digits"), 0));
     }
-    let verb = rest.chars().next().ok_or_else(|| EvalError::runtime("unexpected end of string"))?;
-    Ok((Clause { verb, precision }, rest.get(verb.len_utf8()..).unwrap_or_default()))
+    let verb = rest
+        .chars()
+        .next()
+        .ok_or_else(|| EvalError::runtime("unexpected end of string"))?;
+    Ok((
+        Clause { verb, precision },
+        rest.get(verb.len_utf8()..).unwrap_or_default(),
+    ))
 }
 
 impl Clause {
@@ -71,9 +81,10 @@ impl Clause {
             ('b' | 'x' | 'X' | 'o', Value::Uint(u)) => Ok(self.radix(*u)),
             ('x' | 'X', Value::String(s)) => Ok(self.hex(s.as_bytes())),
             ('x' | 'X', Value::Bytes(b)) => Ok(self.hex(b)),
-            ('e', _) | ('f', Value::Double(_) | Value::String(_)) => {
-                Err(EvalError::unknown(format!("the clause `%{}` of `format`", self.verb), 0))
-            }
+            ('e', _) | ('f', Value::Double(_) | Value::String(_)) => Err(EvalError::unknown(
+                format!("the clause `%{}` of `format`", self.verb),
+                0,
+            )),
             ('d' | 'f' | 'b' | 'x' | 'X' | 'o', value) => Err(self.unfit(value)),
             _ => Err(EvalError::Runtime(format!(
                 "could not parse formatting clause: unrecognized formatting clause \"{}\"",
@@ -93,7 +104,11 @@ impl Clause {
 
     fn hex(&self, bytes: &[u8]) -> String {
         let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        if self.verb == 'X' { digits.to_uppercase() } else { digits }
+        if self.verb == 'X' {
+            digits.to_uppercase()
+        } else {
+            digits
+        }
     }
 
     fn unfit(&self, value: &Value) -> EvalError {
@@ -104,7 +119,10 @@ impl Clause {
             'o' => "octal clause can only be used on integers",
             _ => "only integers, byte buffers, and strings can be formatted as hex",
         };
-        EvalError::Runtime(format!("error during formatting: {wants}, was given {}", value.type_name()))
+        EvalError::Runtime(format!(
+            "error during formatting: {wants}, was given {}",
+            value.type_name()
+        ))
     }
 }
 

@@ -12,16 +12,25 @@ use crate::cel::value::{Opaque, Value};
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) static FORMATS: Library = Library { introduced: 31, functions: &FUNCTIONS };
+pub(crate) static FORMATS: Library = Library {
+    introduced: 31,
+    functions: &FUNCTIONS,
+};
 
 macro_rules! constant {
     ($name:literal) => {
-        declare(concat!("format.", $name), &["() -> kubernetes.NamedFormat"], |_, _| Ok(value_of($name)))
+        declare(concat!("format.", $name), &["() -> kubernetes.NamedFormat"], |_, _| {
+            Ok(value_of($name))
+        })
     };
 }
 
 static FUNCTIONS: [Declaration; 15] = [
-    declare("validate", &["kubernetes.NamedFormat.(string) -> optional(list(string))"], validate),
+    declare(
+        "validate",
+        &["kubernetes.NamedFormat.(string) -> optional(list(string))"],
+        validate,
+    ),
     declare("format.named", &["(string) -> optional(kubernetes.NamedFormat)"], named),
     constant!("dns1123Label"),
     constant!("dns1123Subdomain"),
@@ -61,7 +70,9 @@ fn value_of(name: &'static str) -> Value {
 }
 
 fn named(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(name)] = args else { return Err(EvalError::no_such_overload()) };
+    let [Value::String(name)] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     let wanted = format!("format.{name}");
     let known = FUNCTIONS.iter().skip(2).find(|declaration| declaration.name == wanted);
     let format = known.and_then(|declaration| declaration.name.strip_prefix("format."));
@@ -69,8 +80,12 @@ fn named(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn validate(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::Opaque(format), Value::String(text)] = args else { return Err(EvalError::no_such_overload()) };
-    let Some(Format(name)) = format.as_any().downcast_ref() else { return Err(EvalError::no_such_overload()) };
+    let [Value::Opaque(format), Value::String(text)] = args else {
+        return Err(EvalError::no_such_overload());
+    };
+    let Some(Format(name)) = format.as_any().downcast_ref() else {
+        return Err(EvalError::no_such_overload());
+    };
     match fits(name, text) {
         Some(true) => Ok(Value::Optional(None)),
         Some(false) => Ok(Value::some(Value::list([Value::string(format!("not a valid {name}"))]))),
@@ -79,7 +94,10 @@ fn validate(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn fits(name: &str, text: &str) -> Option<bool> {
-    let prefix = || text.strip_suffix('-').map_or_else(|| text.to_owned(), |stem| format!("{stem}a"));
+    let prefix = || {
+        text.strip_suffix('-')
+            .map_or_else(|| text.to_owned(), |stem| format!("{stem}a"))
+    };
     Some(match name {
         "dns1123Label" => is_dns1123_label(text),
         "dns1123Subdomain" => is_dns1123_subdomain(text),

@@ -8,10 +8,18 @@ use crate::cel::time::Span;
 use crate::cel::value::Value;
 use std::cmp::Ordering;
 
-pub(crate) static KUBERNETES: Library = Library { introduced: 0, functions: &FUNCTIONS };
-pub(crate) static INCLUDES: Library =
-    Library { introduced: 37, functions: &[declare("includes", &["dyn.(dyn) -> bool"], includes)] };
-pub(crate) static EXTENDED: Library = Library { introduced: 34, functions: &EXTENSION };
+pub(crate) static KUBERNETES: Library = Library {
+    introduced: 0,
+    functions: &FUNCTIONS,
+};
+pub(crate) static INCLUDES: Library = Library {
+    introduced: 37,
+    functions: &[declare("includes", &["dyn.(dyn) -> bool"], includes)],
+};
+pub(crate) static EXTENDED: Library = Library {
+    introduced: 34,
+    functions: &EXTENSION,
+};
 
 static FUNCTIONS: [Declaration; 6] = [
     declare(
@@ -72,7 +80,11 @@ static EXTENSION: [Declaration; 6] = [
         sort,
     ),
     declare("distinct", &["list(A).() -> list(A)"], distinct),
-    declare("flatten", &["list(list(A)).() -> list(A)", "list(dyn).(int) -> list(dyn)"], flatten),
+    declare(
+        "flatten",
+        &["list(list(A)).() -> list(A)", "list(dyn).(int) -> list(dyn)"],
+        flatten,
+    ),
     declare("slice", &["list(A).(int, int) -> list(A)"], slice),
     declare("reverse", &["list(A).() -> list(A)"], reverse),
 ];
@@ -112,9 +124,9 @@ fn sum(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
             (Value::Int(a), Value::Int(b)) => Value::Int(a.checked_add(*b).ok_or_else(overflow)?),
             (Value::Uint(a), Value::Uint(b)) => Value::Uint(a.checked_add(*b).ok_or_else(overflow)?),
             (Value::Double(a), Value::Double(b)) => Value::Double(a + b),
-            (Value::Duration(a), Value::Duration(b)) => {
-                Value::Duration(Span { nanos: a.nanos.checked_add(b.nanos).ok_or_else(overflow)? })
-            }
+            (Value::Duration(a), Value::Duration(b)) => Value::Duration(Span {
+                nanos: a.nanos.checked_add(b.nanos).ok_or_else(overflow)?,
+            }),
             _ => return Err(EvalError::no_such_overload()),
         };
     }
@@ -133,7 +145,8 @@ fn extreme(name: &str, args: &[Value], better: Ordering) -> Outcome {
             _ => best = Some(item),
         }
     }
-    best.cloned().ok_or_else(|| EvalError::Runtime(format!("{name} called on empty list")))
+    best.cloned()
+        .ok_or_else(|| EvalError::Runtime(format!("{name} called on empty list")))
 }
 
 fn max(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -149,12 +162,16 @@ fn place(found: Option<usize>) -> Value {
 }
 
 fn index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::List(items), wanted] = args else { return Err(EvalError::no_such_overload()) };
+    let [Value::List(items), wanted] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     Ok(place(items.iter().position(|item| item == wanted)))
 }
 
 fn last_index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::List(items), wanted] = args else { return Err(EvalError::no_such_overload()) };
+    let [Value::List(items), wanted] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     Ok(place(items.iter().rposition(|item| item == wanted)))
 }
 
@@ -167,7 +184,9 @@ fn includes(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn range(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::Int(n)] = args else { return Err(EvalError::no_such_overload()) };
+    let [Value::Int(n)] = args else {
+        return Err(EvalError::no_such_overload());
+    };
     runtime.charge(cost::NODE.saturating_mul(u64::try_from(*n).unwrap_or(0)))?;
     Ok(Value::list((0..*n).map(Value::Int)))
 }
@@ -225,15 +244,22 @@ fn slice(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
         return Err(EvalError::no_such_overload());
     };
     if *start < 0 || *end < 0 {
-        return Err(EvalError::Runtime(format!("cannot slice({start}, {end}), negative indexes not supported")));
+        return Err(EvalError::Runtime(format!(
+            "cannot slice({start}, {end}), negative indexes not supported"
+        )));
     }
     if start > end {
-        return Err(EvalError::Runtime(format!("cannot slice({start}, {end}), start index must be less than or equal to end index")));
+        return Err(EvalError::Runtime(format!(
+            "cannot slice({start}, {end}), start index must be less than or equal to end index"
+        )));
     }
     let bounds = usize::try_from(*start).ok().zip(usize::try_from(*end).ok());
     match bounds.and_then(|(start, end)| items.get(start..end)) {
         Some(part) => Ok(Value::list(part.iter().cloned())),
-        None => Err(EvalError::Runtime(format!("cannot slice({start}, {end}), list is length {}", items.len()))),
+        None => Err(EvalError::Runtime(format!(
+            "cannot slice({start}, {end}), list is length {}",
+            items.len()
+        ))),
     }
 }
 

@@ -54,7 +54,11 @@ pub(crate) struct Declaration {
 
 /// Declares a function.
 const fn declare(name: &'static str, signatures: &'static [&'static str], native: Native) -> Declaration {
-    Declaration { name, signatures, native }
+    Declaration {
+        name,
+        signatures,
+        native,
+    }
 }
 
 /// A function as an environment knows it.
@@ -84,7 +88,11 @@ impl Function {
 
 impl Overload {
     fn fits(&self, member: bool, args: &[Value]) -> bool {
-        let Signature { member: declared, params, .. } = &self.signature;
+        let Signature {
+            member: declared,
+            params,
+            ..
+        } = &self.signature;
         *declared == member && params.len() == args.len() && params.iter().zip(args).all(|(t, v)| t.admits(v))
     }
 }
@@ -111,10 +119,16 @@ impl Environment {
         let mut functions: BTreeMap<&'static str, Function> = BTreeMap::new();
         for library in libraries {
             for declaration in library.functions {
-                let function = functions.entry(declaration.name).or_insert(Function { overloads: Vec::new() });
+                let function = functions
+                    .entry(declaration.name)
+                    .or_insert(Function { overloads: Vec::new() });
                 for signature in declaration.signatures.iter().filter_map(|text| Signature::read(text)) {
                     let (introduced, native) = (library.introduced, declaration.native);
-                    function.overloads.push(Overload { signature, introduced, native });
+                    function.overloads.push(Overload {
+                        signature,
+                        introduced,
+                        native,
+                    });
                 }
             }
         }
@@ -128,8 +142,9 @@ impl Environment {
 }
 
 /// What Kubernetes' admission policies offer, as of 1.37.
-pub(crate) const KUBERNETES_LIBRARIES: [&Library; 18] = [
+pub(crate) const KUBERNETES_LIBRARIES: [&Library; 19] = [
     &operators::STANDARD,
+    &operators::CROSS_TYPE,
     &conversions::STANDARD,
     &strings::STANDARD,
     &strings::FORMATTING,
@@ -161,7 +176,11 @@ mod tests {
         for library in KUBERNETES_LIBRARIES {
             for declaration in library.functions {
                 for signature in declaration.signatures {
-                    assert!(Signature::read(signature).is_some(), "{}: {signature}", declaration.name);
+                    assert!(
+                        Signature::read(signature).is_some(),
+                        "{}: {signature}",
+                        declaration.name
+                    );
                 }
             }
         }

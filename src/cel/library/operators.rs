@@ -7,19 +7,38 @@ use crate::cel::time::Span;
 use crate::cel::value::{Key, Value};
 use std::cmp::Ordering;
 
-pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
+pub(crate) static STANDARD: Library = Library {
+    introduced: 0,
+    functions: &FUNCTIONS,
+};
+
+/// Numbers of different types compare since 1.28.
+pub(crate) static CROSS_TYPE: Library = Library {
+    introduced: 28,
+    functions: &CROSS_TYPE_FUNCTIONS,
+};
+
+const MIXED: &[&str] = &[
+    "(int, double) -> bool",
+    "(int, uint) -> bool",
+    "(uint, double) -> bool",
+    "(uint, int) -> bool",
+    "(double, int) -> bool",
+    "(double, uint) -> bool",
+];
+
+static CROSS_TYPE_FUNCTIONS: [Declaration; 4] = [
+    declare("_<_", MIXED, less),
+    declare("_<=_", MIXED, less_or_equal),
+    declare("_>_", MIXED, greater),
+    declare("_>=_", MIXED, greater_or_equal),
+];
 
 const ORDERED: &[&str] = &[
     "(bool, bool) -> bool",
     "(int, int) -> bool",
-    "(int, double) -> bool",
-    "(int, uint) -> bool",
     "(uint, uint) -> bool",
-    "(uint, double) -> bool",
-    "(uint, int) -> bool",
     "(double, double) -> bool",
-    "(double, int) -> bool",
-    "(double, uint) -> bool",
     "(string, string) -> bool",
     "(bytes, bytes) -> bool",
     "(timestamp, timestamp) -> bool",
@@ -60,8 +79,24 @@ static FUNCTIONS: [Declaration; 20] = [
         ],
         subtract,
     ),
-    declare("_*_", &["(double, double) -> double", "(int, int) -> int", "(uint, uint) -> uint"], multiply),
-    declare("_/_", &["(double, double) -> double", "(int, int) -> int", "(uint, uint) -> uint"], divide),
+    declare(
+        "_*_",
+        &[
+            "(double, double) -> double",
+            "(int, int) -> int",
+            "(uint, uint) -> uint",
+        ],
+        multiply,
+    ),
+    declare(
+        "_/_",
+        &[
+            "(double, double) -> double",
+            "(int, int) -> int",
+            "(uint, uint) -> uint",
+        ],
+        divide,
+    ),
     declare("_%_", &["(int, int) -> int", "(uint, uint) -> uint"], modulo),
     declare("-_", &["(double) -> double", "(int) -> int"], negate),
     declare("@in", &["(A, list(A)) -> bool", "(A, map(A, B)) -> bool"], contained),
@@ -84,7 +119,11 @@ static FUNCTIONS: [Declaration; 20] = [
     declare("endsWith", &["string.(string) -> bool"], ends_with),
     declare("dyn", &["(A) -> dyn"], same),
     declare("type", &["(A) -> type"], type_of),
-    declare("matches", &["string.(string) -> bool", "(string, string) -> bool"], super::regex::matches),
+    declare(
+        "matches",
+        &["string.(string) -> bool", "(string, string) -> bool"],
+        super::regex::matches,
+    ),
 ];
 
 fn mismatch() -> EvalError {
@@ -133,11 +172,15 @@ fn greater_or_equal(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn integer(value: Option<i64>) -> Outcome {
-    value.map(Value::Int).ok_or_else(|| EvalError::runtime("integer overflow"))
+    value
+        .map(Value::Int)
+        .ok_or_else(|| EvalError::runtime("integer overflow"))
 }
 
 fn unsigned(value: Option<u64>) -> Outcome {
-    value.map(Value::Uint).ok_or_else(|| EvalError::runtime("unsigned integer overflow"))
+    value
+        .map(Value::Uint)
+        .ok_or_else(|| EvalError::runtime("unsigned integer overflow"))
 }
 
 fn span(nanos: Option<i64>) -> Outcome {
@@ -148,7 +191,9 @@ fn span(nanos: Option<i64>) -> Outcome {
 }
 
 fn instant(value: Option<crate::cel::time::Timestamp>) -> Outcome {
-    value.map(Value::Timestamp).ok_or_else(|| EvalError::runtime("timestamp overflow"))
+    value
+        .map(Value::Timestamp)
+        .ok_or_else(|| EvalError::runtime("timestamp overflow"))
 }
 
 fn add(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -192,7 +237,9 @@ fn multiply(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 
 fn divide(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
-        [Value::Int(_), Value::Int(0)] | [Value::Uint(_), Value::Uint(0)] => Err(EvalError::runtime("division by zero")),
+        [Value::Int(_), Value::Int(0)] | [Value::Uint(_), Value::Uint(0)] => {
+            Err(EvalError::runtime("division by zero"))
+        }
         [Value::Int(a), Value::Int(b)] => integer(a.checked_div(*b)),
         [Value::Uint(a), Value::Uint(b)] => unsigned(a.checked_div(*b)),
         [Value::Double(a), Value::Double(b)] => Ok(Value::Double(a / b)),
@@ -221,9 +268,9 @@ fn contained(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
         [element, Value::List(items)] => Ok(Value::Bool(items.contains(element))),
         [Value::String(key), Value::Map(map)] => Ok(Value::Bool(map.get_str(key).is_some())),
-        [key, Value::Map(map)] => {
-            Ok(Value::Bool(Key::from_value(key).is_some_and(|key| map.get(&key).is_some())))
-        }
+        [key, Value::Map(map)] => Ok(Value::Bool(
+            Key::from_value(key).is_some_and(|key| map.get(&key).is_some()),
+        )),
         _ => Err(mismatch()),
     }
 }

@@ -5,7 +5,10 @@ use crate::cel::error::EvalError;
 use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
-pub(crate) static OPTIONALS: Library = Library { introduced: 28, functions: &FUNCTIONS };
+pub(crate) static OPTIONALS: Library = Library {
+    introduced: 28,
+    functions: &FUNCTIONS,
+};
 
 static FUNCTIONS: [Declaration; 8] = [
     declare("optional.of", &["(A) -> optional(A)"], of),
@@ -39,11 +42,16 @@ fn none(_: &mut Runtime<'_>, _: &[Value]) -> Outcome {
 }
 
 fn unwrap_present(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::List(items)] = args else { return Err(mismatch()) };
+    let [Value::List(items)] = args else {
+        return Err(mismatch());
+    };
     let mut present = Vec::new();
     for item in items.iter() {
         let Value::Optional(inner) = item else {
-            return Err(EvalError::Runtime(format!("value {} is not optional", item.type_name())));
+            return Err(EvalError::Runtime(format!(
+                "value {} is not optional",
+                item.type_name()
+            )));
         };
         present.extend(inner.as_deref().cloned());
     }

@@ -10,7 +10,10 @@ use std::any::Any;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-pub(crate) static QUANTITY: Library = Library { introduced: 28, functions: &FUNCTIONS };
+pub(crate) static QUANTITY: Library = Library {
+    introduced: 28,
+    functions: &FUNCTIONS,
+};
 
 static FUNCTIONS: [Declaration; 11] = [
     declare("quantity", &["(string) -> kubernetes.Quantity"], to_quantity),
@@ -18,21 +21,31 @@ static FUNCTIONS: [Declaration; 11] = [
     declare("sign", &["(kubernetes.Quantity) -> int"], |_, args| {
         Ok(Value::Int(this(args)?.nanos.signum() as i64))
     }),
-    declare("isGreaterThan", &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"], |_, args| {
-        Ok(Value::Bool(order(args)?.is_gt()))
-    }),
-    declare("isLessThan", &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"], |_, args| {
-        Ok(Value::Bool(order(args)?.is_lt()))
-    }),
-    declare("compareTo", &["kubernetes.Quantity.(kubernetes.Quantity) -> int"], |_, args| {
-        Ok(Value::Int(order(args)? as i64))
-    }),
-    declare("asApproximateFloat", &["kubernetes.Quantity.() -> double"], |_, args| {
-        Ok(Value::Double(this(args)?.nanos as f64 / NANO as f64))
-    }),
+    declare(
+        "isGreaterThan",
+        &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"],
+        |_, args| Ok(Value::Bool(order(args)?.is_gt())),
+    ),
+    declare(
+        "isLessThan",
+        &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"],
+        |_, args| Ok(Value::Bool(order(args)?.is_lt())),
+    ),
+    declare(
+        "compareTo",
+        &["kubernetes.Quantity.(kubernetes.Quantity) -> int"],
+        |_, args| Ok(Value::Int(order(args)? as i64)),
+    ),
+    declare(
+        "asApproximateFloat",
+        &["kubernetes.Quantity.() -> double"],
+        |_, args| Ok(Value::Double(this(args)?.nanos as f64 / NANO as f64)),
+    ),
     declare("asInteger", &["kubernetes.Quantity.() -> int"], |_, args| {
         let whole = this(args)?.whole();
-        whole.map(Value::Int).ok_or_else(|| EvalError::runtime("cannot convert value to integer"))
+        whole
+            .map(Value::Int)
+            .ok_or_else(|| EvalError::runtime("cannot convert value to integer"))
     }),
     declare("isInteger", &["kubernetes.Quantity.() -> bool"], |_, args| {
         Ok(Value::Bool(this(args)?.whole().is_some()))
@@ -73,7 +86,9 @@ impl Quantity {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, suffix) = rest.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
@@ -81,13 +96,21 @@ impl Quantity {
         }
         let (numerator, denominator) = scale(suffix)?;
         let digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
-        let divisor = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?.checked_mul(denominator)?;
+        let divisor = 10_i128
+            .checked_pow(u32::try_from(fraction.len()).ok()?)?
+            .checked_mul(denominator)?;
         let nanos = div_up(digits.checked_mul(numerator)?.checked_mul(NANO)?, divisor);
-        Some(Self { nanos: if negative { -nanos } else { nanos } })
+        Some(Self {
+            nanos: if negative { -nanos } else { nanos },
+        })
     }
 
     fn whole(self) -> Option<i64> {
-        if self.nanos % NANO == 0 { i64::try_from(self.nanos / NANO).ok() } else { None }
+        if self.nanos % NANO == 0 {
+            i64::try_from(self.nanos / NANO).ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -99,14 +122,28 @@ fn div_up(n: i128, by: i128) -> i128 {
 /// A suffix as a fraction.
 fn scale(suffix: &str) -> Option<(i128, i128)> {
     const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    const DECIMAL: [(&str, i32); 10] =
-        [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+    const DECIMAL: [(&str, i32); 10] = [
+        ("n", -9),
+        ("u", -6),
+        ("m", -3),
+        ("", 0),
+        ("k", 3),
+        ("M", 6),
+        ("G", 9),
+        ("T", 12),
+        ("P", 15),
+        ("E", 18),
+    ];
     if let Some(power) = BINARY.iter().position(|name| *name == suffix) {
         return Some((1_i128 << (10 * (power + 1)), 1));
     }
     let exponent = match DECIMAL.iter().find(|(name, _)| *name == suffix) {
         Some((_, exponent)) => *exponent,
-        None => suffix.strip_prefix(['e', 'E']).filter(|digits| !digits.is_empty())?.parse().ok()?,
+        None => suffix
+            .strip_prefix(['e', 'E'])
+            .filter(|digits| !digits.is_empty())?
+            .parse()
+            .ok()?,
     };
     let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
     Some(if exponent < 0 { (1, power) } else { (power, 1) })
@@ -135,10 +172,14 @@ fn is_quantity(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 
 fn amount(value: Option<&Value>) -> Result<Quantity, EvalError> {
     match value {
-        Some(Value::Int(n)) => Ok(Quantity { nanos: i128::from(*n) * NANO }),
-        Some(Value::Opaque(opaque)) => {
-            opaque.as_any().downcast_ref().copied().ok_or_else(EvalError::no_such_overload)
-        }
+        Some(Value::Int(n)) => Ok(Quantity {
+            nanos: i128::from(*n) * NANO,
+        }),
+        Some(Value::Opaque(opaque)) => opaque
+            .as_any()
+            .downcast_ref()
+            .copied()
+            .ok_or_else(EvalError::no_such_overload),
         _ => Err(EvalError::no_such_overload()),
     }
 }

@@ -6,21 +6,57 @@ use crate::cel::error::EvalError;
 use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
-pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
+pub(crate) static STANDARD: Library = Library {
+    introduced: 0,
+    functions: &FUNCTIONS,
+};
 /// Version 2 of the extension came with 1.29.
-pub(crate) static FORMATTING: Library = Library { introduced: 29, functions: &NEWER };
+pub(crate) static FORMATTING: Library = Library {
+    introduced: 29,
+    functions: &NEWER,
+};
 
 static FUNCTIONS: [Declaration; 10] = [
     declare("charAt", &["string.(int) -> string"], char_at),
-    declare("indexOf", &["string.(string) -> int", "string.(string, int) -> int"], index_of),
-    declare("lastIndexOf", &["string.(string) -> int", "string.(string, int) -> int"], last_index_of),
+    declare(
+        "indexOf",
+        &["string.(string) -> int", "string.(string, int) -> int"],
+        index_of,
+    ),
+    declare(
+        "lastIndexOf",
+        &["string.(string) -> int", "string.(string, int) -> int"],
+        last_index_of,
+    ),
     declare("lowerAscii", &["string.() -> string"], lower_ascii),
     declare("upperAscii", &["string.() -> string"], upper_ascii),
-    declare("replace", &["string.(string, string) -> string", "string.(string, string, int) -> string"], replace),
-    declare("split", &["string.(string) -> list(string)", "string.(string, int) -> list(string)"], split),
-    declare("substring", &["string.(int) -> string", "string.(int, int) -> string"], substring),
+    declare(
+        "replace",
+        &[
+            "string.(string, string) -> string",
+            "string.(string, string, int) -> string",
+        ],
+        replace,
+    ),
+    declare(
+        "split",
+        &[
+            "string.(string) -> list(string)",
+            "string.(string, int) -> list(string)",
+        ],
+        split,
+    ),
+    declare(
+        "substring",
+        &["string.(int) -> string", "string.(int, int) -> string"],
+        substring,
+    ),
     declare("trim", &["string.() -> string"], trim),
-    declare("join", &["list(string).() -> string", "list(string).(string) -> string"], join),
+    declare(
+        "join",
+        &["list(string).() -> string", "list(string).(string) -> string"],
+        join,
+    ),
 ];
 
 static NEWER: [Declaration; 2] = [
@@ -47,7 +83,9 @@ fn characters(text: &str, start: i64, end: i64) -> String {
 }
 
 fn char_at(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(s), Value::Int(at)] = args else { return Err(mismatch()) };
+    let [Value::String(s), Value::Int(at)] = args else {
+        return Err(mismatch());
+    };
     match *at >= 0 && *at <= length(s) {
         true => Ok(Value::string(characters(s, *at, at + 1))),
         false => Err(out_of_range(*at)),
@@ -69,7 +107,10 @@ fn index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     }
     let skipped = characters(text, 0, from);
     let rest = text.get(skipped.len()..).unwrap_or_default();
-    Ok(Value::Int(rest.find(&**part).map_or(-1, |at| from + length(rest.get(..at).unwrap_or_default()))))
+    Ok(Value::Int(
+        rest.find(&**part)
+            .map_or(-1, |at| from + length(rest.get(..at).unwrap_or_default())),
+    ))
 }
 
 fn last_index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -90,23 +131,33 @@ fn last_index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 /// The last place, at most `last`, where `part` starts.
 fn last_found(text: &str, part: &str, last: i64) -> i64 {
     let head = characters(text, 0, last.saturating_add(length(part)));
-    head.rfind(part).map_or(-1, |at| length(head.get(..at).unwrap_or_default()))
+    head.rfind(part)
+        .map_or(-1, |at| length(head.get(..at).unwrap_or_default()))
 }
 
 fn lower_ascii(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(s)] = args else { return Err(mismatch()) };
+    let [Value::String(s)] = args else {
+        return Err(mismatch());
+    };
     Ok(Value::string(s.to_ascii_lowercase()))
 }
 
 fn upper_ascii(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(s)] = args else { return Err(mismatch()) };
+    let [Value::String(s)] = args else {
+        return Err(mismatch());
+    };
     Ok(Value::string(s.to_ascii_uppercase()))
 }
 
 fn replace(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
         [Value::String(text), Value::String(old), Value::String(new)] => Ok(Value::string(text.replace(&**old, new))),
-        [Value::String(text), Value::String(old), Value::String(new), Value::Int(n)] => {
+        [
+            Value::String(text),
+            Value::String(old),
+            Value::String(new),
+            Value::Int(n),
+        ] => {
             let count = usize::try_from(*n).unwrap_or(usize::MAX);
             Ok(Value::string(text.replacen(&**old, new, count)))
         }
@@ -148,7 +199,9 @@ fn substring(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     };
     let size = length(text);
     if start > end && args.len() == 3 {
-        return Err(EvalError::Runtime(format!("invalid substring range. start: {start}, end: {end}")));
+        return Err(EvalError::Runtime(format!(
+            "invalid substring range. start: {start}, end: {end}"
+        )));
     }
     if start < 0 || start > size {
         return Err(out_of_range(start));
@@ -160,7 +213,9 @@ fn substring(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn trim(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(s)] = args else { return Err(mismatch()) };
+    let [Value::String(s)] = args else {
+        return Err(mismatch());
+    };
     Ok(Value::string(s.trim()))
 }
 
@@ -181,7 +236,9 @@ fn join(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn quote(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    let [Value::String(text)] = args else { return Err(mismatch()) };
+    let [Value::String(text)] = args else {
+        return Err(mismatch());
+    };
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

@@ -57,7 +57,12 @@ impl<'a> Lexer<'a> {
     fn token(&mut self) -> Result<Token<'a>, CelError> {
         self.skip_blanks();
         let (at, rest) = (self.at, self.rest());
-        let Some(first) = rest.chars().next() else { return Ok(Token { at, kind: TokenKind::End }) };
+        let Some(first) = rest.chars().next() else {
+            return Ok(Token {
+                at,
+                kind: TokenKind::End,
+            });
+        };
         let second = rest.chars().nth(1);
         let kind = if let Some(length) = literal::quoted_length(rest) {
             let text = self.take(length.ok_or_else(|| self.error(at, "unterminated string literal"))?);
@@ -83,7 +88,11 @@ impl<'a> Lexer<'a> {
         loop {
             let rest = self.rest();
             let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', '\u{c}']).len();
-            let comment = if rest.starts_with("//") { rest.find('\n').unwrap_or(rest.len()) } else { 0 };
+            let comment = if rest.starts_with("//") {
+                rest.find('\n').unwrap_or(rest.len())
+            } else {
+                0
+            };
             if blank + comment == 0 {
                 return;
             }
@@ -99,7 +108,9 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> TokenKind<'a> {
         let rest = self.rest();
-        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         match self.take(length) {
             "true" => TokenKind::Literal(Value::Bool(true)),
             "false" => TokenKind::Literal(Value::Bool(false)),

@@ -12,7 +12,9 @@ pub(super) fn quoted_length(text: &str) -> Option<Option<usize>> {
     let quote = quote_of(body)?;
     let mut at = prefix + quote.len();
     loop {
-        let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) else { return Some(None) };
+        let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) else {
+            return Some(None);
+        };
         if rest.starts_with(quote) {
             return Some(Some(at + quote.len()));
         }
@@ -20,7 +22,11 @@ pub(super) fn quoted_length(text: &str) -> Option<Option<usize>> {
             return Some(None);
         }
         let escaped = !raw && rest.starts_with('\\');
-        at += rest.chars().take(if escaped { 2 } else { 1 }).map(char::len_utf8).sum::<usize>();
+        at += rest
+            .chars()
+            .take(if escaped { 2 } else { 1 })
+            .map(char::len_utf8)
+            .sum::<usize>();
     }
 }
 
@@ -46,7 +52,10 @@ pub(super) fn read_quoted(text: &str) -> Result<Value, String> {
     let (raw, bytes) = (prefix.contains(['r', 'R']), prefix.contains(['b', 'B']));
     let quote = quote_of(body).unwrap_or_default().len();
     let inner = body.get(quote..body.len().saturating_sub(quote)).unwrap_or_default();
-    let mut content = Content { bytes, out: Vec::with_capacity(inner.len()) };
+    let mut content = Content {
+        bytes,
+        out: Vec::with_capacity(inner.len()),
+    };
     if raw {
         content.out.extend_from_slice(inner.as_bytes());
     } else {
@@ -55,7 +64,9 @@ pub(super) fn read_quoted(text: &str) -> Result<Value, String> {
     if bytes {
         return Ok(Value::Bytes(content.out.into()));
     }
-    String::from_utf8(content.out).map(Value::string).map_err(|_| "invalid unicode code point".to_owned())
+    String::from_utf8(content.out)
+        .map(Value::string)
+        .map_err(|_| "invalid unicode code point".to_owned())
 }
 
 struct Content {
@@ -69,7 +80,9 @@ impl Content {
         let mut rest = text;
         while let Some((plain, escape)) = rest.split_once('\\') {
             self.out.extend_from_slice(plain.as_bytes());
-            let used = self.escape(escape).ok_or_else(|| "unable to unescape string".to_owned())?;
+            let used = self
+                .escape(escape)
+                .ok_or_else(|| "unable to unescape string".to_owned())?;
             rest = escape.get(used..).unwrap_or_default();
         }
         self.out.extend_from_slice(rest.as_bytes());
@@ -99,12 +112,15 @@ impl Content {
     }
 
     fn numeric(&mut self, text: &str, skip: usize, digits: usize, radix: u32) -> Option<usize> {
-        let number = text.get(skip..skip + digits).filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
+        let number = text
+            .get(skip..skip + digits)
+            .filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
         let code = u32::from_str_radix(number, radix).ok()?;
         if self.bytes {
             self.out.push(u8::try_from(code).ok()?);
         } else {
-            self.out.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
+            self.out
+                .extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
         }
         Some(skip + digits)
     }
@@ -114,7 +130,9 @@ impl Content {
 pub(super) fn number_length(text: &str) -> usize {
     let digits = |from: usize, hex: bool| {
         let rest = text.get(from..).unwrap_or_default();
-        from + rest.find(|c: char| !(if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() })).unwrap_or(rest.len())
+        from + rest
+            .find(|c: char| !(if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() }))
+            .unwrap_or(rest.len())
     };
     let at = |offset: usize| text.as_bytes().get(offset).copied().unwrap_or(0);
     let unsigned = |end: usize| end + usize::from(matches!(at(end), b'u' | b'U'));
@@ -122,7 +140,11 @@ pub(super) fn number_length(text: &str) -> usize {
         return unsigned(digits(2, true));
     }
     let whole = digits(0, false);
-    let fraction = if at(whole) == b'.' && at(whole + 1).is_ascii_digit() { digits(whole + 1, false) } else { whole };
+    let fraction = if at(whole) == b'.' && at(whole + 1).is_ascii_digit() {
+        digits(whole + 1, false)
+    } else {
+        whole
+    };
     let sign = usize::from(matches!(at(fraction + 1), b'+' | b'-'));
     if matches!(at(fraction), b'e' | b'E') && at(fraction + 1 + sign).is_ascii_digit() {
         return digits(fraction + 1 + sign, false);
@@ -177,7 +199,12 @@ mod tests {
 
     #[test]
     fn numbers_read() {
-        let read = |text: &str| (number_length(text), read_number(text.get(..number_length(text)).unwrap()));
+        let read = |text: &str| {
+            (
+                number_length(text),
+                read_number(text.get(..number_length(text)).unwrap()),
+            )
+        };
         assert_eq!(read("12.foo"), (2, Some(TokenKind::Literal(Value::Int(12)))));
         assert_eq!(read("1.5e-3+"), (6, Some(TokenKind::Literal(Value::Double(0.0015)))));
         assert_eq!(read("0x1Fu"), (5, Some(TokenKind::Literal(Value::Uint(31)))));
