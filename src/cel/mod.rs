@@ -17,6 +17,8 @@ mod library;
 mod limits;
 pub mod lint;
 mod program;
+#[cfg(test)]
+mod recorded;
 mod scope;
 mod syntax;
 mod time;

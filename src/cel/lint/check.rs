@@ -11,8 +11,8 @@ use crate::cel::types::Type;
 use crate::cel::value::Value;
 use std::sync::Arc;
 
-/// What was found, by byte offset.
-pub(super) type Found = Vec<(usize, String)>;
+/// What was found: byte offset, message, and the version that would accept it.
+pub(super) type Found = Vec<(usize, String, Option<u32>)>;
 
 pub(super) struct Checker<'a> {
     pub env: &'a Env,
@@ -44,7 +44,13 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn report(&mut self, at: usize, message: impl Into<String>) -> Type {
-        self.found.push((at, message.into()));
+        self.found.push((at, message.into(), None));
+        Type::Error
+    }
+
+    /// Reports what a later version, the one after `introduced`, accepts.
+    fn report_newer(&mut self, at: usize, message: String, introduced: u32) -> Type {
+        self.found.push((at, message, Some(introduced + 1)));
         Type::Error
     }
 
@@ -122,7 +128,7 @@ impl<'a> Checker<'a> {
 
     fn require_optionals(&mut self, at: usize) {
         if !self.offers(28) {
-            self.report(at, "unsupported syntax '?'");
+            self.report_newer(at, "unsupported syntax '?'".into(), 28);
         }
     }
 
@@ -201,8 +207,9 @@ impl<'a> Checker<'a> {
         let Some(function) = call.function else {
             return self.undeclared(at, &call.name);
         };
-        if !self.role.is_mutation() && &*call.name == "jsonpatch.escapeKey" {
-            return self.undeclared(at, &call.name);
+        let root = call.name.split('.').next().unwrap_or_default();
+        if root == "jsonpatch" && !self.role.is_mutation() {
+            return self.undeclared(at, root);
         }
         let offered: Vec<&Overload> = function
             .overloads
@@ -210,19 +217,19 @@ impl<'a> Checker<'a> {
             .filter(|o| self.offers(o.introduced))
             .collect();
         if offered.is_empty() {
-            let since = function
+            let introduced = function
                 .overloads
                 .iter()
-                .map(|o| o.introduced + 1)
+                .map(|o| o.introduced)
                 .min()
                 .unwrap_or_default();
-            let name = &call.name;
-            let message = format!("undeclared reference to '{name}' (in container ''): it needs Kubernetes 1.{since}");
-            return self.report(at, message);
+            let message = format!("undeclared reference to '{root}' (in container '')");
+            return self.report_newer(at, message, introduced);
         }
-        let overloads: Vec<_> = offered
+        let fitting_style = offered
             .iter()
-            .filter(|overload| overload.signature.member == call.member)
+            .filter(|overload| overload.signature.member == call.member);
+        let overloads: Vec<_> = fitting_style
             .map(|overload| (overload.signature.params.clone(), overload.signature.result.clone()))
             .collect();
         self.resolve_overload(at, &call.name, call.member, &overloads, &args)
@@ -321,6 +328,7 @@ impl<'a> Checker<'a> {
         match earlier {
             None => t,
             Some(earlier) if self.types.agree(&earlier, &t) => most_general(earlier, t),
+            Some(_) if self.env.version > super::literals::INTRODUCED => Type::Dyn,
             Some(earlier) => self.mismatch(at, &earlier, &t),
         }
     }
@@ -353,8 +361,8 @@ impl<'a> Checker<'a> {
 
     fn expand(&mut self, m: &Macro) -> Type {
         if !self.offers(introduced(m)) {
-            let message = format!("this macro needs Kubernetes 1.{}", introduced(m) + 1);
-            self.report(m.range.at, message);
+            let message = format!("undeclared reference to '{}' (in container '')", m.variable);
+            self.report_newer(m.range.at, message, introduced(m));
         }
         let range = self.check(&m.range);
         if matches!(m.kind, MacroKind::OptMap | MacroKind::OptFlatMap) {

@@ -108,11 +108,20 @@ pub(super) fn name(env: &Env, role: Role, name: &str) -> Option<Type> {
         "authorizer.requestResource" => role
             .has_authorizer()
             .then(|| Type::object("kubernetes.authorization.ResourceCheck")),
-        "variables" => (role != Role::MatchCondition).then(|| Type::object(VARIABLES)),
+        "variables" => has_variables(env, role).then(|| Type::object(VARIABLES)),
         "dyn" => Some(meta(Type::Dyn)),
         name if is_type_name(name) => Some(meta(Type::object(name))),
         name if role.is_mutation() && is_patch_type(name) => Some(meta(Type::object(name))),
         _ => None,
+    }
+}
+
+/// A policy without variables is compiled without the name.
+fn has_variables(env: &Env, role: Role) -> bool {
+    match role {
+        Role::MatchCondition => false,
+        Role::Variable | Role::MutationVariable => true,
+        _ => !env.variables.is_empty(),
     }
 }
 
@@ -122,7 +131,7 @@ fn meta(inner: Type) -> Type {
 
 /// Whether a struct literal of this type exists.
 pub(super) fn is_struct(role: Role, type_name: &str) -> bool {
-    (role.is_mutation() || role == Role::Variable) && is_patch_type(type_name)
+    role.is_mutation() && is_patch_type(type_name)
 }
 
 #[cfg(test)]

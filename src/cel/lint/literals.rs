@@ -1,15 +1,17 @@
-//! What the API server checks after the types, since 1.30: list and map literals of one type throughout, and the
-//! literal arguments of `matches`, `duration`, `timestamp`.
+//! What the API server checks after the types, since 1.30: list and map literals of one type throughout, and calls whose
+//! literal arguments can only fail.
 
 use super::check::Checker;
-use crate::cel::ast::{Call, Kind, Node};
+use crate::cel::ast::{Call, Element, Kind, Node};
+use crate::cel::eval::Runtime;
 use crate::cel::library::regex;
+use crate::cel::scope::{Bindings, Scope};
 use crate::cel::time::{Span, Timestamp};
 use crate::cel::types::Type;
 use crate::cel::value::Value;
 
 /// The base environment that first had these checks.
-const INTRODUCED: u32 = 29;
+pub(super) const INTRODUCED: u32 = 29;
 
 impl Checker<'_> {
     /// Reports literals that the API server refuses.
@@ -20,10 +22,8 @@ impl Checker<'_> {
         self.check_homogeneity(node);
         let mut bad: Vec<(usize, String)> = Vec::new();
         node.walk(&mut |node| {
-            if let Kind::Call(call) = &node.kind
-                && let Some((at, function)) = bad_argument(call)
-            {
-                bad.push((at, format!("invalid {function} argument")));
+            if let Kind::Call(call) = &node.kind {
+                bad.extend(bad_argument(call).or_else(|| bad_result(node, call)));
             }
         });
         for (at, message) in bad {
@@ -56,16 +56,43 @@ impl Checker<'_> {
 }
 
 /// A literal argument that its function can never take.
-fn bad_argument(call: &Call) -> Option<(usize, &'static str)> {
-    let first = call.args.get(usize::from(call.member))?;
-    let Kind::Literal(Value::String(text)) = &first.kind else {
+fn bad_argument(call: &Call) -> Option<(usize, String)> {
+    let argument = call.args.get(usize::from(call.member))?;
+    let Kind::Literal(Value::String(text)) = &argument.kind else {
         return None;
     };
-    let (function, valid) = match &*call.name {
-        "matches" => ("matches", regex::is_supported(text)),
-        "duration" => ("duration", Span::parse(text).is_some()),
-        "timestamp" => ("timestamp", Timestamp::parse(text).is_some()),
+    let valid = match &*call.name {
+        "matches" | "find" | "findAll" => regex::is_supported(text),
+        "duration" => Span::parse(text).is_some(),
+        "timestamp" => Timestamp::parse(text).is_some(),
         _ => return None,
     };
-    (!valid).then_some((first.at, function))
+    let message = match &*call.name {
+        "find" | "findAll" => "program instantiation failed: error parsing regexp".to_owned(),
+        name => format!("invalid {name} argument"),
+    };
+    (!valid).then_some((argument.at, message))
+}
+
+/// A conversion or `format` of literals that fails: the API server computes these when it compiles.
+fn bad_result(node: &Node, call: &Call) -> Option<(usize, String)> {
+    let conversion = ["int", "uint", "double", "bool", "bytes", "string"].contains(&&*call.name);
+    let literal = |node: &Node| matches!(node.kind, Kind::Literal(_));
+    let all_literal = |elements: &[Element]| elements.iter().all(|element| literal(&element.value));
+    let prefix = match call.args.as_slice() {
+        [argument] if conversion && literal(argument) => "program instantiation failed: ",
+        [
+            template,
+            Node {
+                kind: Kind::List(values),
+                ..
+            },
+        ] if &*call.name == "format" && literal(template) && all_literal(values) => "",
+        _ => return None,
+    };
+    let scope = Scope::new(Bindings::new());
+    match Runtime::new(&scope, 0).eval(node) {
+        Err(crate::cel::EvalError::Runtime(message)) => Some((node.at, format!("{prefix}{message}"))),
+        _ => None,
+    }
 }

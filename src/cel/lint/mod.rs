@@ -100,6 +100,8 @@ pub struct Finding {
     pub line: usize,
     /// 1-based.
     pub column: usize,
+    /// The minor version from which the API server would accept what it now refuses, if there is one.
+    pub since: Option<u32>,
 }
 
 impl From<CelError> for Finding {
@@ -108,6 +110,7 @@ impl From<CelError> for Finding {
             message: error.message,
             line: error.line,
             column: error.column,
+            since: None,
         }
     }
 }
@@ -123,6 +126,7 @@ pub fn infer(expression: &str, role: Role, env: &Env) -> (Type, Vec<Finding>) {
         message,
         line: 1,
         column: 1,
+        since: None,
     };
     if expression.trim().is_empty() {
         return (Type::Error, vec![at_start("expression is not specified".into())]);
@@ -143,9 +147,14 @@ pub fn infer(expression: &str, role: Role, env: &Env) -> (Type, Vec<Finding>) {
     let result = checker.check(&node);
     checker.check_literals(&node);
     let (result, found) = checker.finish(result);
-    let finding = |(at, message): (usize, String)| {
+    let finding = |(at, message, since): (usize, String, Option<u32>)| {
         let (line, column) = position(expression, at);
-        Finding { message, line, column }
+        Finding {
+            message,
+            line,
+            column,
+            since,
+        }
     };
     let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
     if findings.is_empty() {
