@@ -16,6 +16,9 @@ mod eval;
 mod library;
 mod limits;
 pub mod lint;
+pub mod normalise;
+pub mod policy;
+pub mod print;
 mod program;
 #[cfg(test)]
 mod recorded;

@@ -1,8 +1,11 @@
 //! Replays what a real 1.37 API server made of expressions: `golden/cel`, written by `golden/cel/record.py`.
 
 use super::Type;
+use super::authorizer::{Attributes, Authorize, Decision, Identity};
 use super::lint::{Env, Role, infer};
-use serde_json::Value as Json;
+use super::normalise::{normalise, pod_pointers};
+use super::policy::{AdmissionOutcome, Policies, Request, Surroundings, Verdict};
+use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
 pub(crate) fn golden(name: &str) -> String {
@@ -65,4 +68,201 @@ fn lint_agrees_with_the_server() {
         cases.len(),
         wrong.join("\n")
     );
+}
+
+/// The recorded server's administrator may do everything, nobody else anything.
+#[derive(Debug)]
+struct Administrator;
+
+impl Authorize for Administrator {
+    fn authorize(&self, identity: &Identity, _: &Attributes) -> Decision {
+        Decision {
+            allowed: identity.groups.iter().any(|group| group == "system:masters"),
+            ..Decision::default()
+        }
+    }
+}
+
+/// The policy that `record.py` made of a case, and its binding.
+fn documents(case: &Json) -> [Json; 2] {
+    let expression = &case["expression"];
+    let rules = json!({"resourceRules": [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+    ]});
+    let mut spec = json!({"matchConstraints": rules, "failurePolicy": "Fail"});
+    let mut set = |name: &str, value: Json| {
+        spec[name] = value;
+    };
+    let role = case["role"].as_str().unwrap();
+    match role {
+        "Validation" => set("validations", json!([{"expression": expression}])),
+        "MatchCondition" => {
+            set("matchConditions", json!([{"name": "c", "expression": expression}]));
+            set("validations", json!([{"expression": "false"}]));
+        }
+        "MessageExpression" => {
+            let message = json!([{"expression": "false", "messageExpression": expression, "message": "plain message"}]);
+            set("validations", message);
+        }
+        "AuditAnnotation" => {
+            set("auditAnnotations", json!([{"key": "k", "valueExpression": expression}]));
+            set("validations", json!([{"expression": "true"}]));
+        }
+        "Variable" => {
+            set("variables", json!([{"name": "x", "expression": expression}]));
+            set("validations", json!([{"expression": "variables.x == variables.x"}]));
+        }
+        "MutationJsonPatch" => {
+            set(
+                "mutations",
+                json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}]),
+            );
+        }
+        _ => {
+            let apply = json!([{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]);
+            set("mutations", apply);
+        }
+    }
+    let kind = if role.starts_with("Mutation") {
+        "MutatingAdmissionPolicy"
+    } else {
+        "ValidatingAdmissionPolicy"
+    };
+    let binding = json!({"kind": format!("{kind}Binding"), "metadata": {"name": "x"}, "spec": {
+        "policyName": "x", "validationActions": ["Deny"],
+        "matchResources": {"objectSelector": {"matchExpressions": [{"key": "case", "operator": "Exists"}]}},
+    }});
+    [json!({"kind": kind, "metadata": {"name": "x"}, "spec": spec}), binding]
+}
+
+fn admit(policies: &Policies, pod: &Json, mutate: bool) -> AdmissionOutcome {
+    let identity = Identity {
+        user: "admin".into(),
+        groups: vec!["system:masters".into(), "system:authenticated".into()],
+    };
+    let mut request = Request::create_pod("default", identity, pod.clone());
+    request.dry_run = true;
+    request.options = json!({"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "dryRun": ["All"]});
+    request.user_details.insert("uid".into(), "admin".into());
+    let namespace = json!({"metadata": {"name": "default"}, "status": {"phase": "Active"}});
+    let surroundings = Surroundings {
+        authorize: &Administrator,
+        namespace_object: Some(&namespace),
+        params: &[],
+        redefault: &redefault,
+    };
+    if mutate {
+        policies.mutate(&request, &surroundings)
+    } else {
+        policies.validate(&request, &surroundings)
+    }
+}
+
+/// The pods as admission saw them: with the label that tied them to the case.
+fn pods() -> Vec<(String, Json)> {
+    let stored: Json = serde_json::from_str(&golden("stored.json")).unwrap();
+    let mut pods = Vec::new();
+    for (name, pod) in stored.as_object().unwrap() {
+        let mut pod = pod.clone();
+        pod["metadata"]["labels"]["case"] = json!("case");
+        pod["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        pod["metadata"]["managedFields"] = json!([{}]);
+        pods.push((name.clone(), pod));
+    }
+    pods
+}
+
+#[test]
+fn validations_agree_with_the_server() {
+    let (mut wrong, mut undecided) = (Vec::new(), Vec::new());
+    let mut compared = 0;
+    for case in cases().iter().filter(|case| case["pods"].is_object()) {
+        if case["role"].as_str().unwrap().starts_with("Mutation") {
+            continue;
+        }
+        let policies = Policies::read(&documents(case), 37);
+        for (name, pod) in pods() {
+            let recorded = case["pods"][&name].as_str().unwrap();
+            let outcome = admit(&policies, &pod, false);
+            let ours = match outcome.verdict() {
+                Verdict::Allowed => "",
+                Verdict::Denied(denial) => &denial.message,
+                Verdict::Unknown(unknown) => {
+                    undecided.push(format!("{} for {name}: {}", case["expression"], unknown.what));
+                    continue;
+                }
+            };
+            compared += 1;
+            if ours != recorded {
+                wrong.push(format!(
+                    "{} for {name}\n   server: {recorded}\n   ours:   {ours}",
+                    case["expression"]
+                ));
+            }
+        }
+    }
+    eprintln!("{compared} decisions");
+    assert!(
+        wrong.is_empty(),
+        "{} of {compared} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn mutations_agree_with_the_server() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for case in cases().iter().filter(|case| case["pods"].is_object()) {
+        if !case["role"].as_str().unwrap().starts_with("Mutation") {
+            continue;
+        }
+        let policies = Policies::read(&documents(case), 37);
+        for (name, mut pod) in pods() {
+            let recorded = &case["pods"][&name];
+            if recorded.as_str().is_some_and(is_of_the_schema) {
+                continue;
+            }
+            for field in ["/metadata/creationTimestamp", "/metadata/managedFields", "/status"] {
+                let (parent, name) = field.rsplit_once('/').unwrap();
+                pod.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+            }
+            let outcome = admit(&policies, &pod, true);
+            let ours = match outcome.verdict() {
+                Verdict::Denied(denial) => json!(denial.message),
+                Verdict::Unknown(unknown) => json!(format!("UNKNOWN {}", unknown.what)),
+                Verdict::Allowed => changes(&pod, outcome.object.as_ref().unwrap_or(&pod)),
+            };
+            compared += 1;
+            let patch_error = |answer: &Json| answer.as_str().is_some_and(|text| text.starts_with("JSON Patch: "));
+            if ours != *recorded && !(patch_error(&ours) && patch_error(recorded)) {
+                wrong.push(format!(
+                    "{} for {name}\n   server: {recorded}\n   ours:   {ours}",
+                    case["expression"]
+                ));
+            }
+        }
+    }
+    eprintln!("{compared} decisions");
+    assert!(
+        wrong.is_empty(),
+        "{} of {compared} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+/// The top-level fields that differ, as `record.py` writes them.
+fn changes(before: &Json, after: &Json) -> Json {
+    let mut changed = json!({});
+    for field in ["metadata", "spec"] {
+        if before[field] != after[field] {
+            changed[field] = after[field].clone();
+        }
+    }
+    if let Some(labels) = changed.pointer_mut("/metadata/labels").and_then(Json::as_object_mut) {
+        labels.remove("case");
+    }
+    changed
 }

@@ -102,6 +102,10 @@ impl<'a> Runtime<'a> {
         }
         match self.scope.resolve(name) {
             Some(value) => Ok(value.clone()),
+            None if name.starts_with("authorizer") => {
+                // Declared where the expression was checked, not bound where it runs: messages and audit annotations.
+                Err(EvalError::Runtime(format!("no such attribute(s): {name}")))
+            }
             None if is_type_name(name) => Ok(Value::Type(name.into())),
             None => Err(EvalError::unknown(format!("the name `{name}`"), at)),
         }
@@ -172,7 +176,8 @@ impl<'a> Runtime<'a> {
         let mut pairs = Vec::with_capacity(entries.len());
         for entry in entries {
             let key = self.eval(&entry.key)?;
-            let key = Key::from_value(&key).ok_or_else(|| EvalError::runtime("unsupported key type"))?;
+            let unusable = || EvalError::unknown(format!("a map key of type {}", key.type_name()), entry.key.at);
+            let key = Key::from_value(&key).ok_or_else(unusable)?;
             let value = self.eval(&entry.value)?;
             let value = if entry.optional { present(value)? } else { Some(value) };
             pairs.extend(value.map(|value| (key, value)));

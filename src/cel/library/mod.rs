@@ -81,7 +81,7 @@ impl Function {
     pub(crate) fn call(&self, name: &str, member: bool, runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
         match self.overloads.iter().find(|overload| overload.fits(member, args)) {
             Some(overload) => (overload.native)(runtime, args),
-            None => Err(no_such_overload(name, member, args)),
+            None => Err(no_such_overload(name, args)),
         }
     }
 }
@@ -97,14 +97,26 @@ impl Overload {
     }
 }
 
-fn no_such_overload(name: &str, member: bool, args: &[Value]) -> EvalError {
-    let types: Vec<&str> = args.iter().map(Value::type_name).collect();
-    match (member, types.split_first()) {
-        (true, Some((receiver, rest))) => {
-            EvalError::Runtime(format!("no such overload: {receiver}.{name}({})", rest.join(", ")))
-        }
-        _ => EvalError::Runtime(format!("no such overload: {name}({})", types.join(", "))),
+/// cel-go names the function where the receiver's kind has no such function at all, and the types where the function is
+/// not one of its operators.
+fn no_such_overload(name: &str, args: &[Value]) -> EvalError {
+    let first = args.first().map_or("", Value::type_name);
+    let has_operator = match name {
+        "_<_" | "_<=_" | "_>_" | "_>=_" => !matches!(first, "list" | "map" | "null_type" | "type" | "optional_type"),
+        "_+_" => ["int", "uint", "double", "string", "bytes", "list"].contains(&first),
+        "_-_" | "_*_" | "_/_" | "-_" => ["int", "uint", "double"].contains(&first),
+        "_%_" => ["int", "uint"].contains(&first),
+        "startsWith" | "endsWith" | "contains" | "matches" => first == "string",
+        _ => false,
+    };
+    if has_operator {
+        return EvalError::no_such_overload();
     }
+    if name.starts_with('_') {
+        return EvalError::Runtime(format!("no such overload: {name}"));
+    }
+    let types: Vec<&str> = args.iter().map(Value::type_name).collect();
+    EvalError::Runtime(format!("no such overload: {name}({})", types.join(", ")))
 }
 
 /// The functions that expressions may call.

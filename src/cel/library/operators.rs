@@ -131,15 +131,29 @@ fn mismatch() -> EvalError {
 }
 
 fn equal(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    match args {
-        [a, b] => Ok(Value::Bool(a == b)),
-        _ => Err(mismatch()),
-    }
+    same_value(args).map(Value::Bool)
 }
 
 fn unequal(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
+    same_value(args).map(|same| Value::Bool(!same))
+}
+
+/// Authorizer values have no equality, not even with themselves. A list or map of the object compared with something
+/// else is an error since 1.37 and merely unequal before, so it has no answer here.
+fn same_value(args: &[Value]) -> Result<bool, EvalError> {
     match args {
-        [a, b] => Ok(Value::Bool(a != b)),
+        [Value::Opaque(a), Value::Opaque(b)] => a.equals(b.as_ref()).ok_or_else(mismatch),
+        [Value::List(_), Value::List(_)] | [Value::Map(_), Value::Map(_)] | [_, Value::Null] => {
+            Ok(args.first() == args.get(1))
+        }
+        [a @ (Value::List(_) | Value::Map(_)), b] => {
+            let (a, b) = (a.type_name(), b.type_name());
+            Err(EvalError::unknown(
+                format!("a {a} compared with a {b}: an error since 1.37, false before"),
+                0,
+            ))
+        }
+        [a, b] => Ok(a == b),
         _ => Err(mismatch()),
     }
 }

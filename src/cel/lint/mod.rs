@@ -115,13 +115,16 @@ impl From<CelError> for Finding {
     }
 }
 
+/// A type, and why the expression would be refused.
+pub type Inferred = (Type, Vec<Finding>);
+
 /// Why the API server would refuse this expression; empty if it would not.
 pub fn lint(expression: &str, role: Role, env: &Env) -> Vec<Finding> {
     infer(expression, role, env).1
 }
 
 /// The type of an expression, and why it would be refused.
-pub fn infer(expression: &str, role: Role, env: &Env) -> (Type, Vec<Finding>) {
+pub fn infer(expression: &str, role: Role, env: &Env) -> Inferred {
     let at_start = |message: String| Finding {
         message,
         line: 1,
