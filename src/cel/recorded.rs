@@ -201,13 +201,55 @@ fn validations_agree_with_the_server() {
             }
         }
     }
-    eprintln!("{compared} decisions");
+    eprintln!("{compared} decisions, {} undecided", undecided.len());
     assert!(
         wrong.is_empty(),
         "{} of {compared} differ:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
+    // What differs between versions, a map as a map key, and a pattern that is no pattern.
+    assert_eq!((compared, undecided.len()), (549, 12), "{undecided:#?}");
+}
+
+/// What only the object's schema can tell, which is the business of `redefault`: these answers are not compared.
+fn is_of_the_schema(recorded: &str) -> bool {
+    let prefixes = [
+        "Internal error occurred",
+        "Pod \"",
+        "error applying patch: failed to convert patch object",
+    ];
+    prefixes.iter().any(|prefix| recorded.starts_with(prefix))
+}
+
+/// As much of the API server's defaulting as the recorded mutations need.
+fn redefault(pod: Json) -> Result<Json, String> {
+    let mut pod = normalise(&pod, &pod_pointers);
+    let host_network = pod.pointer("/spec/hostNetwork") == Some(&json!(true));
+    for container in pod["spec"]["containers"].as_array_mut().unwrap() {
+        let defaults = json!({
+            "resources": {}, "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+            "imagePullPolicy": "Always",
+        });
+        for (name, value) in defaults.as_object().unwrap() {
+            let fields = container.as_object_mut().unwrap();
+            fields.entry(name).or_insert_with(|| value.clone());
+        }
+        for port in container
+            .get_mut("ports")
+            .and_then(Json::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            let number = port["containerPort"].clone();
+            let fields = port.as_object_mut().unwrap();
+            fields.entry("protocol").or_insert_with(|| json!("TCP"));
+            if host_network {
+                fields.entry("hostPort").or_insert(number);
+            }
+        }
+    }
+    Ok(pod)
 }
 
 #[test]
@@ -244,13 +286,14 @@ fn mutations_agree_with_the_server() {
             }
         }
     }
-    eprintln!("{compared} decisions");
+    eprintln!("{compared} mutations");
     assert!(
         wrong.is_empty(),
         "{} of {compared} differ:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
+    assert_eq!(compared, 91);
 }
 
 /// The top-level fields that differ, as `record.py` writes them.

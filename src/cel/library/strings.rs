@@ -149,20 +149,26 @@ fn upper_ascii(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     Ok(Value::string(s.to_ascii_uppercase()))
 }
 
-fn replace(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
-    match args {
-        [Value::String(text), Value::String(old), Value::String(new)] => Ok(Value::string(text.replace(&**old, new))),
+fn replace(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
+    let (text, old, new, count) = match args {
+        [Value::String(text), Value::String(old), Value::String(new)] => (text, old, new, usize::MAX),
         [
             Value::String(text),
             Value::String(old),
             Value::String(new),
             Value::Int(n),
-        ] => {
-            let count = usize::try_from(*n).unwrap_or(usize::MAX);
-            Ok(Value::string(text.replacen(&**old, new, count)))
-        }
-        _ => Err(mismatch()),
-    }
+        ] => (text, old, new, usize::try_from(*n).unwrap_or(usize::MAX)),
+        _ => return Err(mismatch()),
+    };
+    let places = text.matches(&**old).take(count).count();
+    charge_text(runtime, text.len(), places, new.len())?;
+    Ok(Value::string(text.replacen(&**old, new, count)))
+}
+
+/// Pays for a result before it is made: some text, and a number of further pieces.
+fn charge_text(runtime: &mut Runtime<'_>, base: usize, pieces: usize, length: usize) -> Result<(), EvalError> {
+    let total = pieces.saturating_mul(length).saturating_add(base);
+    runtime.charge(u64::try_from(total / 10).unwrap_or(u64::MAX))
 }
 
 fn split(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -219,7 +225,7 @@ fn trim(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     Ok(Value::string(s.trim()))
 }
 
-fn join(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
+fn join(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let (items, separator) = match args {
         [Value::List(items)] => (items, ""),
         [Value::List(items), Value::String(separator)] => (items, &**separator),
@@ -232,6 +238,12 @@ fn join(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
         };
         parts.push(part);
     }
+    charge_text(
+        runtime,
+        parts.iter().map(|part| part.len()).sum(),
+        parts.len(),
+        separator.len(),
+    )?;
     Ok(Value::string(parts.join(separator)))
 }
 

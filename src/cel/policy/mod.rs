@@ -14,6 +14,8 @@ mod params;
 mod phase;
 mod request;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod validating;
 
 pub use document::{Policies, Refusal};
