@@ -299,6 +299,15 @@ mod tests {
         assert_eq!(run(&ternaries), Ok(Value::Int(1)));
         let costly = "lists.range(1000).all(a, lists.range(1000).all(b, lists.range(1000).all(c, a + b + c >= 0)))";
         assert_eq!(run(costly), Err(EvalError::CostLimit));
+        let huge = "['x'.replace('x', 'yyyyyyyyyy').replace('y', 'zzzzzzzzzz').replace('z', 'aaaaaaaaaa')].map(x, \
+            x.replace('a', x).replace('a', x).replace('a', x).replace('a', x))";
+        assert_eq!(run(huge), Err(EvalError::CostLimit));
+        assert_eq!(
+            run(
+                "lists.range(100000).map(i, 'x').join('x'.replace('x', 'yyyyyyyyyyyyyyy').replace('y', 'zzzzzzzzzzzz')).size() > 1"
+            ),
+            Err(EvalError::CostLimit)
+        );
         assert_eq!(run("lists.range(1000000000).size() == 1"), Err(EvalError::CostLimit));
     }
 

@@ -134,10 +134,8 @@ impl Runtime<'_> {
         for item in items.iter() {
             keyed.push((self.bound(m, (item.clone(), None), &m.body)?, item.clone()));
         }
-        if keyed
-            .iter()
-            .any(|(key, _)| keyed.iter().any(|(other, _)| key.compare(other).is_none()))
-        {
+        let first = keyed.first().map(|(key, _)| key.clone());
+        if first.is_some_and(|first| keyed.iter().any(|(key, _)| key.compare(&first).is_none())) {
             return Err(EvalError::unknown("`sortBy` with keys that have no order", at));
         }
         keyed.sort_by(|a, b| a.0.compare(&b.0).unwrap_or(Ordering::Equal));
