@@ -1,6 +1,6 @@
 //! CEL as Kubernetes' admission policies use it: evaluation, the type check the API server makes, costs, and printing.
 //!
-//! * [`Program`] compiles text (the `cel` crate parses) and evaluates it against a [`Scope`].
+//! * [`Program`] compiles text and evaluates it against a [`Scope`].
 //! * [`lint`] refuses what the API server would refuse when a policy is created.
 //! * [`print`] writes expressions; every literal of ours goes through it.
 //! * [`normalise`] shows an object as the API server shows it to CEL.
