@@ -1,1 +1,38 @@
-//! To be filled.
+//! CEL as Kubernetes' admission policies use it: evaluation, the type check the API server makes, costs, and printing.
+//!
+//! * [`Program`] compiles text and evaluates it against a [`Scope`].
+//! * [`lint`] refuses what the API server would refuse when a policy is created.
+//! * [`print`] writes expressions; every literal of ours goes through it.
+//! * [`normalise`] shows an object as the API server shows it to CEL.
+//! * [`policy`] evaluates whole policies with their bindings.
+//!
+//! An expression that uses something unknown is never guessed: [`EvalError::CannotEvaluate`].
+
+mod ast;
+pub mod authorizer;
+pub mod cost;
+mod error;
+mod eval;
+mod library;
+mod limits;
+pub mod lint;
+pub mod normalise;
+pub mod policy;
+pub mod print;
+mod program;
+#[cfg(test)]
+mod recorded;
+mod scope;
+mod syntax;
+mod time;
+mod types;
+mod value;
+
+pub use error::{CelError, EvalError};
+pub use library::Environment;
+pub use limits::MAX_LENGTH;
+pub use program::{Evaluation, Program};
+pub use scope::{Bindings, Scope, Variables};
+pub use time::{Span, Timestamp};
+pub use types::Type;
+pub use value::{Key, Map, Opaque, Struct, Value};

@@ -1,0 +1,23 @@
+//! Evaluates ValidatingAdmissionPolicy and MutatingAdmissionPolicy documents, with their bindings and parameters, as the
+//! API server does: ours or anybody's.
+//!
+//! [`Policies::read`] takes the documents once; [`Policies::mutate`] and [`Policies::validate`] then answer for any number
+//! of requests. What cannot be evaluated, a policy that the API server would refuse included, is reported in the outcome
+//! and never guessed.
+
+mod document;
+mod matching;
+mod merge;
+mod mutating;
+mod outcome;
+mod params;
+mod phase;
+mod request;
+mod selector;
+#[cfg(test)]
+mod tests;
+mod validating;
+
+pub use document::{Policies, Refusal};
+pub use outcome::{AdmissionOutcome, AuditAnnotation, Denial, Unknown, Verdict};
+pub use request::{Request, Surroundings};

@@ -1,0 +1,166 @@
+//! A request as admission sees it, and how expressions see the request.
+
+use crate::cel::authorizer::{Authorize, Identity};
+use crate::cel::library::request_resource_value;
+use crate::cel::{Bindings, Value};
+use serde_json::{Map, Value as Json, json};
+
+/// A request to the API server.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
+    pub operation: String,
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The API version, e.g. `v1`.
+    pub version: String,
+    /// E.g. `Pod`.
+    pub kind: String,
+    /// E.g. `pods`.
+    pub resource: String,
+    /// E.g. `ephemeralcontainers`; empty for none.
+    pub subresource: String,
+    /// The object's name; empty if the server is to generate it.
+    pub name: String,
+    /// The namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// The requester.
+    pub identity: Identity,
+    /// The rest of the requester: `uid`, `extra`.
+    pub user_details: Map<String, Json>,
+    /// The object as admission sees it (see [`crate::cel::normalise`]); `Null` for none.
+    pub object: Json,
+    /// The object before; `Null` for none.
+    pub old_object: Json,
+    /// Whether nothing is to be stored.
+    pub dry_run: bool,
+    /// The operation's options, e.g. a `CreateOptions`; `Null` for none.
+    pub options: Json,
+}
+
+/// What policies may look at besides the request.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Who answers the `authorizer`.
+    pub authorize: &'a dyn Authorize,
+    /// The namespace object; `None` stands for one with nothing but its name.
+    pub namespace_object: Option<&'a Json>,
+    /// The objects that `paramKind` and `paramRef` can find.
+    pub params: &'a [Json],
+    /// Gives a mutated object its defaults and normal form, or says why the API server could not decode it.
+    pub redefault: &'a dyn Fn(Json) -> Result<Json, String>,
+}
+
+impl Request {
+    /// A request to create a pod.
+    pub fn create_pod(namespace: &str, identity: Identity, pod: Json) -> Self {
+        let name = pod
+            .pointer("/metadata/name")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            operation: "CREATE".into(),
+            version: "v1".into(),
+            kind: "Pod".into(),
+            resource: "pods".into(),
+            namespace: namespace.into(),
+            name,
+            identity,
+            object: pod,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the request is for a Namespace itself, which counts as cluster-scoped.
+    pub(super) fn is_for_namespace(&self) -> bool {
+        self.resource == "namespaces" && self.group.is_empty()
+    }
+
+    /// `pods "x" is forbidden: …`
+    pub(super) fn forbidden(&self, message: &str) -> String {
+        let resource = match self.group.as_str() {
+            "" => self.resource.clone(),
+            group => format!("{}.{group}", self.resource),
+        };
+        format!(
+            "{resource} {} is forbidden: {message}",
+            crate::field_error::go_quote(&self.name)
+        )
+    }
+
+    /// The variable `request`.
+    fn value(&self) -> Value {
+        let kind = json!({"group": self.group, "version": self.version, "kind": self.kind});
+        let resource = json!({"group": self.group, "version": self.version, "resource": self.resource});
+        let mut user = self.user_details.clone();
+        user.insert("username".into(), self.identity.user.as_str().into());
+        user.insert("groups".into(), self.identity.groups.clone().into());
+        user.retain(|_, value| !is_empty(value));
+        let mut request = json!({
+            "kind": kind.clone(), "resource": resource.clone(), "subResource": self.subresource,
+            "requestKind": kind, "requestResource": resource, "requestSubResource": self.subresource,
+            "name": self.name, "namespace": self.namespace, "operation": self.operation,
+            "userInfo": user, "dryRun": self.dry_run, "options": self.options,
+        });
+        if let Some(fields) = request.as_object_mut() {
+            fields.retain(|_, value| !is_empty(value));
+        }
+        Value::from_json(&request)
+    }
+
+    /// All names but `namespaceObject`, `params` and `variables`.
+    pub(super) fn bindings<'a>(&self, object: &Json, surroundings: &Surroundings<'a>) -> Bindings<'a> {
+        let place = [
+            &self.group,
+            &self.resource,
+            &self.subresource,
+            &self.namespace,
+            &self.name,
+        ]
+        .map(String::as_str);
+        let resource = request_resource_value(self.identity.clone(), place);
+        Bindings::new()
+            .with("object", Value::from_json(object))
+            .with("oldObject", Value::from_json(&self.old_object))
+            .with("request", self.value())
+            .with_authorizer(surroundings.authorize, &self.identity, Some(resource))
+    }
+
+    /// The variable `namespaceObject`: null for cluster-scoped requests.
+    pub(super) fn namespace_value(&self, surroundings: &Surroundings<'_>) -> Value {
+        if self.namespace.is_empty() || self.is_for_namespace() {
+            return Value::Null;
+        }
+        Value::from_json(&self.namespace_object(surroundings))
+    }
+
+    /// The namespace without what CEL does not see, its name label added as the API server does.
+    pub(super) fn namespace_object(&self, surroundings: &Surroundings<'_>) -> Json {
+        let mut namespace = surroundings.namespace_object.cloned().unwrap_or_else(|| json!({}));
+        let Some(fields) = namespace.as_object_mut() else {
+            return json!({});
+        };
+        fields.retain(|name, _| ["metadata", "spec", "status"].contains(&name.as_str()));
+        let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.retain(|name, _| !["managedFields", "ownerReferences", "selfLink"].contains(&name.as_str()));
+            metadata.entry("name").or_insert_with(|| self.namespace.as_str().into());
+            let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+            if let Some(labels) = labels.as_object_mut() {
+                labels.insert("kubernetes.io/metadata.name".into(), self.namespace.as_str().into());
+            }
+        }
+        namespace
+    }
+}
+
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
