@@ -26,11 +26,17 @@ pub struct PodSecurityPolicy {
 
 /// The parts of `metadata` that PodSecurityPolicy reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
     /// The policy's name: RBAC grants it by name, and names give the order of choice.
     #[serde(deserialize_with = "null_is_default")]
     pub name: String,
+    /// What the server completes to a name where none is given.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub generate_name: String,
+    /// Read by validation alone.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Seccomp and AppArmor rules live here.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
