@@ -1,7 +1,8 @@
 //! PodSecurityPolicy objects (`policy/v1beta1`, `extensions/v1beta1`) as the API server stores them.
 //!
 //! The types keep what validation can tell apart (an absent range list from an empty one) and nothing else. `null` is
-//! absence. Source: `k8s.io/api/policy/v1beta1/types.go` at v0.24.17; defaulting: `pkg/apis/policy/v1beta1/defaults.go`.
+//! absence; in a list or a map it is the empty value, as for Go. Source: `k8s.io/api/policy/v1beta1/types.go` at v0.24.17;
+//! defaulting: `pkg/apis/policy/v1beta1/defaults.go`.
 
 pub mod validation;
 
@@ -26,13 +27,19 @@ pub struct PodSecurityPolicy {
 
 /// The parts of `metadata` that PodSecurityPolicy reads.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Metadata {
     /// The policy's name: RBAC grants it by name, and names give the order of choice.
     #[serde(deserialize_with = "null_is_default")]
     pub name: String,
+    /// What the server completes to a name where none is given.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub generate_name: String,
+    /// Read by validation alone.
+    #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Seccomp and AppArmor rules live here.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "texts", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -46,17 +53,17 @@ pub struct Metadata {
 pub struct Spec {
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub privileged: bool,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub default_add_capabilities: Vec<String>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub required_drop_capabilities: Vec<String>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_capabilities: Vec<String>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub host_network: bool,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub host_ports: Vec<HostPortRange>,
     #[serde(
         rename = "hostPID",
@@ -86,21 +93,21 @@ pub struct Spec {
     pub default_allow_privilege_escalation: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_privilege_escalation: Option<bool>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_host_paths: Vec<AllowedHostPath>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_flex_volumes: Vec<AllowedFlexVolume>,
     #[serde(
         rename = "allowedCSIDrivers",
-        deserialize_with = "null_is_default",
+        deserialize_with = "list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub allowed_csi_drivers: Vec<AllowedCsiDriver>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_unsafe_sysctls: Vec<String>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub forbidden_sysctls: Vec<String>,
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_proc_mount_types: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime_class: Option<RuntimeClassStrategy>,
@@ -143,7 +150,7 @@ pub struct IdStrategy {
     #[serde(deserialize_with = "null_is_default")]
     pub rule: String,
     /// The allowed ids; an empty list and an absent one print differently in validation messages.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "list_if_any", skip_serializing_if = "Option::is_none")]
     pub ranges: Option<Vec<IdRange>>,
 }
 
@@ -227,7 +234,7 @@ pub struct AllowedCsiDriver {
 #[serde(default, rename_all = "camelCase")]
 pub struct RuntimeClassStrategy {
     /// Names a pod may set; `*` allows every name.
-    #[serde(deserialize_with = "null_is_default")]
+    #[serde(deserialize_with = "list")]
     pub allowed_runtime_class_names: Vec<String>,
     /// What is filled in where the pod names none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,6 +277,25 @@ pub(crate) fn print_ranges(ranges: &[IdRange]) -> String {
 
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn list<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Ok(list_if_any(deserializer)?.unwrap_or_default())
+}
+
+fn list_if_any<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let list: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
+    Ok(list.map(|list| list.into_iter().map(Option::unwrap_or_default).collect()))
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let map: BTreeMap<String, Option<String>> = null_is_default(deserializer)?;
+    Ok(map
+        .into_iter()
+        .map(|(key, text)| (key, text.unwrap_or_default()))
+        .collect())
 }
 
 fn is_false(value: &bool) -> bool {
