@@ -260,6 +260,17 @@ impl PodSecurityPolicy {
         self
     }
 
+    /// `spec` with its defaults filled in, and the annotations, as plain data.
+    pub fn parameters(&self) -> Value {
+        let mut policy = self.clone();
+        policy.spec.allow_privilege_escalation = Some(self.spec.allows_privilege_escalation());
+        let mut parameters = serde_json::to_value(&policy.spec).unwrap_or_default();
+        if let Some(map) = parameters.as_object_mut() {
+            map.insert("annotations".to_owned(), serde_json::json!(policy.metadata.annotations));
+        }
+        parameters
+    }
+
     /// The value of an annotation, if the key is there.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata.annotations.get(key).map(String::as_str)

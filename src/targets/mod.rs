@@ -1,3 +1,127 @@
 //! The engines that a cluster can move to, one folder each.
+//!
+//! A target emits documents from a plan and decides about requests from documents alone: what it reads back is the text
+//! that was emitted, or that somebody else wrote. What a target cannot say is a gap with a witness, never silence.
 
 pub mod psa;
+
+use serde_json::Value;
+
+use crate::plan::Plan;
+
+/// One engine.
+pub trait Target: Sync {
+    /// The target's name on the command line, e.g. `vap`.
+    fn name(&self) -> &'static str;
+
+    /// The translation of a plan.
+    fn emit(&self, plan: &Plan<'_>) -> Emission;
+
+    /// Reads documents back (whoever wrote them) into something that decides about requests. Documents that mean nothing
+    /// to this target are passed over.
+    fn read(&self, documents: &[Value], context: &Context<'_>) -> Box<dyn Decider>;
+}
+
+/// What a target emits.
+#[derive(Debug, Clone, Default)]
+pub struct Emission {
+    /// The documents, in the order in which they are to be applied.
+    pub documents: Vec<Emitted>,
+    /// What the target cannot say.
+    pub gaps: Vec<Gap>,
+    /// What the reader of the report must know, one sentence each: which form was chosen and why, what it freezes.
+    pub notes: Vec<String>,
+}
+
+/// One emitted document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Emitted {
+    /// The file's name without a folder, e.g. `psp-vap.yaml`; the same input gives the same name.
+    pub file: String,
+    /// The Kubernetes object.
+    pub document: Value,
+}
+
+/// Something that the target cannot say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap {
+    /// A stable word for its kind, e.g. `empty-supplemental-groups`.
+    pub code: &'static str,
+    /// The policy, if the gap belongs to one.
+    pub policy: Option<String>,
+    /// The control, if the gap belongs to one.
+    pub control: Option<&'static str>,
+    /// What is lost, in plain English.
+    pub message: String,
+    /// A pod that shows the difference.
+    pub witness: Option<Value>,
+}
+
+/// What stands around the documents at admission.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Namespaces of the cluster.
+    pub namespaces: &'a [Value],
+    /// Who may do what, for targets that ask at admission.
+    pub rbac: &'a crate::rbac::Rbac,
+    /// Policies by the position that `rbac` knows them by are asked for by name.
+    pub target_minor: u8,
+}
+
+/// Decides about requests from documents that were read back.
+pub trait Decider: Sync {
+    /// What the engine would do.
+    fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict;
+
+    /// What in the documents cannot be evaluated, whatever the request: rule and path.
+    fn unsupported(&self) -> &[Unsupported];
+}
+
+/// A request as an engine's webhook gets it.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionRequest<'a> {
+    /// The request's namespace.
+    pub namespace: &'a str,
+    /// The name that the request gives; may be empty on CREATE.
+    pub name: &'a str,
+    /// Who asks.
+    pub user: &'a str,
+    /// The groups of who asks.
+    pub groups: &'a [String],
+    /// `CREATE` or `UPDATE`.
+    pub operation: crate::admission::Operation,
+    /// The subresource; empty for the pod itself.
+    pub subresource: &'a str,
+    /// The pod, after API defaulting.
+    pub object: &'a Value,
+    /// The stored pod, on UPDATE.
+    pub old_object: Option<&'a Value>,
+}
+
+/// What an engine would do with a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TargetVerdict {
+    /// Whether the request passes.
+    pub allowed: bool,
+    /// The engine's messages against it, in its own words.
+    pub messages: Vec<String>,
+    /// Warnings that the client gets.
+    pub warnings: Vec<String>,
+    /// Annotations for the audit log.
+    pub audit: Vec<(String, String)>,
+    /// The pod after the engine's mutations.
+    pub pod: Value,
+    /// What had to be evaluated and could not be; with any, nothing else here is an answer.
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// A part of a document that cannot be evaluated here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// The document, as `Kind/name`.
+    pub document: String,
+    /// Where in it, e.g. `spec.validations[0].expression`.
+    pub path: String,
+    /// What is not understood.
+    pub why: String,
+}

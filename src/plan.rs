@@ -1,0 +1,109 @@
+//! What is to be emitted, for whom: the policies of a cluster as rules of the algebra, and who may use each.
+//!
+//! A plan is all that a target sees of the cluster. It speaks of rules and fills, never of PodSecurityPolicy fields.
+
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::constraint::{Constraint, Fill};
+use crate::rbac::{GrantAtom, Rbac};
+
+/// What a target translates.
+pub struct Plan<'a> {
+    /// The policies that take part, in the order in which the plug-in tries them.
+    pub policies: Vec<PlannedPolicy<'a>>,
+    /// The wiring, for classes of subjects.
+    pub rbac: &'a Rbac,
+    /// How to emit.
+    pub options: Options,
+}
+
+/// One policy.
+pub struct PlannedPolicy<'a> {
+    /// The policy's name.
+    pub name: &'a str,
+    /// What must hold of the submitted pod; one rule per control that is not free, in the plug-in's order.
+    pub rules: Vec<Rule>,
+    /// What is filled in where the pod is silent.
+    pub fills: &'a [Fill],
+    /// Who may use the policy, and where.
+    pub grants: Vec<GrantAtom>,
+    /// The policy's own settings as plain data, for targets that take parameters instead of rules.
+    pub parameters: Value,
+}
+
+/// One rule of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The control that the rule stands for, e.g. `runAsUser`.
+    pub control: &'static str,
+    /// What must hold.
+    pub constraint: Constraint,
+}
+
+/// How to emit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The minor version of the server that gets the policies, 30 to 37.
+    pub target_minor: u8,
+    /// Whether grants are asked for at admission or resolved now; `None`: whatever fits.
+    pub rbac: Option<RbacMode>,
+    /// Also judge updates of `pods/ephemeralcontainers`, which the plug-in never looked at.
+    pub cover_ephemeral_containers: bool,
+    /// Write the annotation that names the admitting policy, as the plug-in did.
+    pub annotate: bool,
+    /// Write the parameter-free form for admission control from files.
+    pub static_manifests: bool,
+    /// Deny at once, or only warn and audit.
+    pub enforcement: Enforcement,
+}
+
+/// When grants are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RbacMode {
+    /// At admission, by the server's own authorizer.
+    Live,
+    /// At conversion time.
+    Frozen,
+}
+
+/// What a violation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Enforcement {
+    /// It is refused.
+    Deny,
+    /// It is let through with a warning and an entry in the audit log.
+    Audit,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            target_minor: 37,
+            rbac: None,
+            cover_ephemeral_containers: false,
+            annotate: true,
+            static_manifests: false,
+            enforcement: Enforcement::Deny,
+        }
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// The plan for a cluster.
+    pub fn new(cluster: &'a Cluster, options: Options) -> Self {
+        let policies = cluster.plugin().policies().iter().enumerate().map(|(index, policy)| {
+            let rule = |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
+                Rule { control: control.name, constraint: requirement.constraint() }
+            };
+            PlannedPolicy {
+                name: policy.name(),
+                rules: policy.requirements().iter().map(rule).filter(|rule| rule.constraint != Constraint::Always).collect(),
+                fills: policy.fills(),
+                grants: cluster.grants_of(index),
+                parameters: cluster.parameters_of(policy.name()),
+            }
+        });
+        Self { policies: policies.collect(), rbac: cluster.rbac(), options }
+    }
+}
