@@ -4,6 +4,9 @@
 //! `strconv.Quote` for quoted strings.
 
 use std::fmt::{self, Display, Write};
+use std::str::Chars;
+
+use serde_json::Value;
 
 /// One complaint about one field: `PATH: TYPE: VALUE: DETAIL`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +93,17 @@ impl FieldError {
         )
     }
 
+    /// The offending value as JSON: a string without Go's quotes, a number, a boolean, or Go's own spelling of anything else.
+    pub fn json_value(&self) -> Value {
+        match self.value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(quoted) => Value::String(go_unescape(quoted)),
+            None => serde_json::from_str(&self.value)
+                .ok()
+                .filter(|value: &Value| value.is_boolean() || value.is_number())
+                .unwrap_or_else(|| Value::String(self.value.clone())),
+        }
+    }
+
     fn new(field: impl Into<String>, kind: ErrorKind, value: impl Display, detail: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -122,6 +136,40 @@ pub fn go_quote(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// The text that [`go_quote`] quoted, given without its quotes.
+fn go_unescape(quoted: &str) -> String {
+    let mut out = String::with_capacity(quoted.len());
+    let mut rest = quoted.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => out.extend(unescaped(&mut rest)),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+fn unescaped(rest: &mut Chars<'_>) -> Option<char> {
+    match rest.next()? {
+        'x' => take_code(rest, 2),
+        'u' => take_code(rest, 4),
+        'U' => take_code(rest, 8),
+        'a' => Some('\u{7}'),
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'v' => Some('\u{b}'),
+        plain => Some(plain),
+    }
+}
+
+fn take_code(rest: &mut Chars<'_>, digits: usize) -> Option<char> {
+    let hex: String = rest.take(digits).collect();
+    u32::from_str_radix(&hex, 16).ok().and_then(char::from_u32)
 }
 
 fn push_go_char(out: &mut String, c: char) {
@@ -182,6 +230,16 @@ mod tests {
         assert_eq!(go_quote("a\u{301}"), "\"a\u{301}\"");
         assert_eq!(go_quote("\u{301}"), "\"\u{301}\"");
         assert_eq!(go_quote("\u{e000}\u{10ffff}"), r#""\ue000\U0010ffff""#);
+    }
+
+    #[test]
+    fn a_quoted_value_comes_back() {
+        for text in ["", "a", "\"\\\n\u{7}\u{200b}\u{10ffff}\0é", "\\n"] {
+            assert_eq!(FieldError::invalid("f", go_quote(text), "").json_value(), text);
+        }
+        assert_eq!(FieldError::invalid("f", true, "").json_value(), true);
+        assert_eq!(FieldError::invalid("f", 7, "").json_value(), 7);
+        assert_eq!(FieldError::invalid("f", "[]int64{7}", "").json_value(), "[]int64{7}");
     }
 
     #[test]
