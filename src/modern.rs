@@ -1,0 +1,126 @@
+//! A pod of the old server in the terms of a newer one.
+//!
+//! Since 1.24 seccomp annotations lost their effect (1.27), AppArmor got a field (1.30; its annotations are carried over
+//! into it), and pods got fields that the old server drops. Tried on a 1.37 server; sources: KEP-135 (seccomp), KEP-24
+//! (AppArmor).
+
+use serde_json::{Map, Value, json};
+
+use crate::input::printable;
+use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, ContainerList, POD_SECCOMP_ANNOTATION, PSP_ANNOTATION};
+use crate::schema::{FindingKind, check, object_type};
+
+/// Why a server of this minor version sees another pod than 1.24 does, one reason each; none if it sees the same.
+pub fn differences(pod: &Value, target_minor: u8) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if target_minor >= 27 {
+        reasons.extend(inert_annotations(pod));
+    }
+    if let Some(pod_type) = object_type("v1", "Pod") {
+        let newer = check(pod_type, pod).into_iter().filter(|finding| matches!(finding.kind, FindingKind::NewerThan124));
+        reasons.extend(newer.map(|finding| format!("`{}` is unknown to 1.24, which drops it", finding.path)));
+    }
+    reasons
+}
+
+/// Seccomp annotations that no field repeats: the old server carried them over into the field.
+fn inert_annotations(pod: &Value) -> Vec<String> {
+    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    let seccomp = |key: &&String| *key == POD_SECCOMP_ANNOTATION || key.starts_with(CONTAINER_SECCOMP_ANNOTATION);
+    let keys = annotations.into_iter().flat_map(Map::keys).filter(seccomp);
+    let inert = keys.filter(|key| field_profile(pod, key).is_none());
+    inert.map(|key| format!("the annotation `{}` has had no effect since 1.27", printable(key))).collect()
+}
+
+/// The seccomp field that stands for an annotation, if it is set.
+fn field_profile<'p>(pod: &'p Value, key: &str) -> Option<&'p Value> {
+    let context = match key.strip_prefix(CONTAINER_SECCOMP_ANNOTATION) {
+        None => pod.pointer("/spec/securityContext")?,
+        Some(name) => containers(pod).find(|container| container.get("name").is_some_and(|n| n == name))?.get("securityContext")?,
+    };
+    context.get("seccompProfile").filter(|profile| !profile.is_null())
+}
+
+/// The pod with its seccomp and AppArmor annotations turned into fields, empty parts left out, and without the annotation
+/// that names the policy unless that counts.
+pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
+    let mut pod = pod.clone();
+    let annotations = pod.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
+    let mut kept = Map::new();
+    for (key, value) in annotations.as_object().cloned().unwrap_or_default() {
+        if key == POD_SECCOMP_ANNOTATION || key.starts_with(CONTAINER_SECCOMP_ANNOTATION) {
+            continue;
+        }
+        match key.strip_prefix(APP_ARMOR_ANNOTATION) {
+            Some(name) => set_app_armor(&mut pod, name, value.as_str().unwrap_or_default()),
+            None if key == PSP_ANNOTATION && !with_psp_annotation => {}
+            None => drop(kept.insert(key, value)),
+        }
+    }
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("annotations".to_owned(), Value::Object(kept));
+    }
+    without_empties(pod)
+}
+
+fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
+    let field = match (profile, profile.strip_prefix("localhost/")) {
+        ("runtime/default", _) => json!({"type": "RuntimeDefault"}),
+        ("unconfined", _) => json!({"type": "Unconfined"}),
+        (_, Some(file)) => json!({"type": "Localhost", "localhostProfile": file}),
+        _ => return,
+    };
+    for list in ContainerList::ALL {
+        let list = pod.get_mut("spec").and_then(|spec| spec.get_mut(list.name())).and_then(Value::as_array_mut);
+        for found in list.into_iter().flatten().filter(|it| it.get("name").is_some_and(|name| name == container)) {
+            let context = found.as_object_mut().map(|it| it.entry("securityContext").or_insert_with(|| json!({})));
+            if let Some(context) = context.and_then(Value::as_object_mut) {
+                context.entry("appArmorProfile").or_insert_with(|| field.clone());
+            }
+        }
+    }
+}
+
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    let lists = ContainerList::ALL.into_iter().filter_map(move |list| pod.get("spec")?.get(list.name())?.as_array());
+    lists.flatten()
+}
+
+/// The value without nulls, empty objects and empty lists.
+fn without_empties(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.into_iter().map(|(key, value)| (key, without_empties(value)));
+            Value::Object(kept.filter(|(_, value)| !is_empty(value)).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        other => other,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seccomp_annotation_without_its_field_is_seen_otherwise() {
+        let pod = json!({"metadata": {"annotations": {POD_SECCOMP_ANNOTATION: "runtime/default"}}, "spec": {}});
+        assert_eq!(differences(&pod, 30).len(), 1);
+        assert!(differences(&pod, 26).is_empty());
+        let mut with_field = pod;
+        with_field["spec"]["securityContext"] = json!({"seccompProfile": {"type": "RuntimeDefault"}});
+        assert!(differences(&with_field, 30).is_empty());
+    }
+
+    #[test]
+    fn app_armor_annotations_become_fields() {
+        let key = format!("{APP_ARMOR_ANNOTATION}c");
+        let pod = json!({"metadata": {"annotations": {key: "localhost/x"}}, "spec": {"containers": [{"name": "c"}]}});
+        let profile = json!({"type": "Localhost", "localhostProfile": "x"});
+        assert_eq!(in_todays_terms(&pod, true)["spec"]["containers"][0]["securityContext"]["appArmorProfile"], profile);
+    }
+}
