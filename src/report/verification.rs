@@ -1,0 +1,209 @@
+//! What `verify` found, for people and for programs.
+
+mod junit;
+mod markdown;
+mod sarif;
+mod text;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::compare::{Agreement, Comparison};
+use crate::requests::PodRequest;
+use crate::targets::{Gap, Unsupported};
+
+/// The findings of a run, target by target.
+#[derive(Debug, Clone, Default)]
+pub struct Verification {
+    /// The targets, in the order in which they were asked for.
+    pub targets: Vec<TargetFindings>,
+}
+
+/// The findings about one target.
+#[derive(Debug, Clone, Default)]
+pub struct TargetFindings {
+    /// The target's name.
+    pub target: String,
+    /// How many requests were compared.
+    pub compared: usize,
+    /// How many of them were made up around the policies' own limits.
+    pub boundary: usize,
+    /// How many requests ended in each way.
+    pub counts: Counts,
+    /// What differs, in the order in which it was found.
+    pub differences: Vec<Difference>,
+    /// What the target cannot say.
+    pub gaps: Vec<Gap>,
+    /// What in the documents cannot be evaluated.
+    pub unsupported: Vec<Unsupported>,
+    /// What the reader must know about the translation.
+    pub notes: Vec<String>,
+}
+
+/// How many requests ended in each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the ways are those of `Agreement`")]
+pub struct Counts {
+    pub agree: usize,
+    pub stricter: usize,
+    pub looser: usize,
+    pub filled_differently: usize,
+    pub seen_otherwise: usize,
+    pub not_evaluated: usize,
+}
+
+/// One request on which the two sides do not agree.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// What kind of difference it is.
+    pub kind: Agreement,
+    /// The request's namespace.
+    pub namespace: String,
+    /// The pod's name, or its workload as `Kind/name`.
+    pub name: String,
+    /// Who asks; empty for anybody whom no binding names.
+    pub user: String,
+    /// The groups of who asks.
+    pub groups: Vec<String>,
+    /// The pod's service account.
+    pub service_account: String,
+    /// `CREATE` or `UPDATE`.
+    pub operation: &'static str,
+    /// Where the request was read.
+    pub source: String,
+    /// The policy that PodSecurityPolicy chose.
+    pub policy: Option<String>,
+    /// What PodSecurityPolicy says.
+    pub psp_message: Option<String>,
+    /// What the target says.
+    pub target_messages: Vec<String>,
+    /// The fields that PodSecurityPolicy names.
+    pub fields: Vec<String>,
+    /// Why the two servers do not see the same pod, or what cannot be evaluated.
+    pub reasons: Vec<String>,
+    /// The pod to try.
+    pub pod: Value,
+    /// The pod after PodSecurityPolicy's fills, where fills differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub psp_pod: Option<Value>,
+    /// The pod after the target's fills, where fills differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_pod: Option<Value>,
+}
+
+/// How two sets of decisions relate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Relation {
+    /// The same decisions.
+    Equal,
+    /// The target denies more, and nothing less.
+    Stricter,
+    /// The target admits more, and nothing less.
+    Looser,
+    /// Both.
+    Incomparable,
+    /// Something could not be evaluated, or nothing was compared.
+    Unproven,
+}
+
+impl Difference {
+    /// The difference that a comparison shows; `None` if both sides agree.
+    pub fn of(request: &PodRequest, comparison: &Comparison) -> Option<Self> {
+        if !comparison.differs() {
+            return None;
+        }
+        let psp = &comparison.psp;
+        let fills_differ = comparison.agreement == Agreement::FilledDifferently;
+        let unsupported = comparison.unsupported().iter().map(|part| format!("{} {}: {}", part.document, part.path, part.why));
+        Some(Self {
+            kind: comparison.agreement,
+            namespace: psp.namespace.clone(),
+            name: psp.workload.clone().unwrap_or_else(|| psp.name.clone()),
+            user: psp.user.clone(),
+            groups: psp.groups.clone(),
+            service_account: psp.service_account.clone(),
+            operation: psp.operation,
+            source: psp.source.clone(),
+            policy: psp.policy.clone(),
+            psp_message: psp.message.clone(),
+            target_messages: comparison.target.messages.clone(),
+            fields: psp.denials.iter().map(|denial| denial.field.clone()).collect(),
+            reasons: comparison.seen_otherwise.iter().cloned().chain(unsupported).collect(),
+            pod: request.pod.clone(),
+            psp_pod: psp.pod.clone().filter(|_| fills_differ),
+            target_pod: Some(comparison.target.pod.clone()).filter(|_| fills_differ),
+        })
+    }
+}
+
+impl Counts {
+    /// Counts a request.
+    pub fn add(&mut self, agreement: Agreement) {
+        *match agreement {
+            Agreement::Agree => &mut self.agree,
+            Agreement::Stricter => &mut self.stricter,
+            Agreement::Looser => &mut self.looser,
+            Agreement::FilledDifferently => &mut self.filled_differently,
+            Agreement::SeenOtherwise => &mut self.seen_otherwise,
+            Agreement::NotEvaluated => &mut self.not_evaluated,
+        } += 1;
+    }
+}
+
+impl TargetFindings {
+    /// How the target relates to PodSecurityPolicy, over what was compared and no further: see [`Self::rung`].
+    pub fn relation(&self) -> Relation {
+        let Counts { stricter, looser, not_evaluated, .. } = self.counts;
+        match (stricter > 0, looser > 0) {
+            (true, true) => Relation::Incomparable,
+            _ if not_evaluated > 0 || self.compared == 0 => Relation::Unproven,
+            (true, false) => Relation::Stricter,
+            (false, true) => Relation::Looser,
+            (false, false) => Relation::Equal,
+        }
+    }
+
+    /// How far the relation reaches: `boundary` if pods around every limit of the policies were compared too, `corpus` if
+    /// only the given ones were.
+    pub fn rung(&self) -> &'static str {
+        if self.boundary > 0 { "boundary" } else { "corpus" }
+    }
+
+    /// Whether nothing differs: what the newer server sees otherwise is told, and is no difference.
+    pub fn is_clean(&self) -> bool {
+        self.relation() == Relation::Equal && self.counts.filled_differently == 0
+    }
+
+    fn json(&self) -> Value {
+        let gap = |gap: &Gap| {
+            json!({"code": gap.code, "policy": gap.policy, "control": gap.control, "message": gap.message, "witness": gap.witness})
+        };
+        let part = |part: &Unsupported| json!({"document": part.document, "path": part.path, "why": part.why});
+        json!({
+            "target": self.target,
+            "relation": self.relation(),
+            "rung": self.rung(),
+            "compared": self.compared,
+            "counts": self.counts,
+            "differences": self.differences,
+            "gaps": self.gaps.iter().map(gap).collect::<Vec<_>>(),
+            "unsupported": self.unsupported.iter().map(part).collect::<Vec<_>>(),
+            "notes": self.notes,
+        })
+    }
+}
+
+impl Verification {
+    /// One object with stable keys.
+    pub fn json(&self) -> Value {
+        json!({"targets": self.targets.iter().map(TargetFindings::json).collect::<Vec<_>>()})
+    }
+
+    /// Whether no target differs.
+    pub fn is_clean(&self) -> bool {
+        self.targets.iter().all(TargetFindings::is_clean)
+    }
+}
