@@ -22,13 +22,22 @@
 
 pub mod admission;
 pub mod cel;
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod compare;
 pub mod constraint;
 pub mod controls;
 pub mod field_error;
 pub mod input;
+pub mod modern;
+pub mod plan;
 pub mod pod_view;
 pub mod psp;
 pub mod rbac;
 pub mod release;
+pub mod report;
+pub mod requests;
 pub mod schema;
 pub mod targets;
+pub mod yaml;

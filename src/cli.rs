@@ -1,0 +1,201 @@
+//! Every flag and its help text; no logic.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::release::Release;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Yellow.on_default().bold())
+    .usage(AnsiColor::Yellow.on_default().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Moves a Kubernetes cluster off PodSecurityPolicy and proves that nothing changed.
+#[derive(Debug, Parser)]
+#[command(name = "psp-migrate", version, styles = STYLES, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  kubectl get psp,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,namespaces,pods,deployments \\
+    -A -o json > cluster.json
+  psp-migrate inspect cluster.json
+  psp-migrate evaluate cluster.json --pods samples/
+
+Exit codes: 0 done; 1 done, with differences or denials; 2 could not do what was asked, or an input was broken.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to colour the output; NO_COLOR is obeyed
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PSP_MIGRATE_COLOR")]
+    pub color: Color,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show who may use which policy, what each policy allows and fills in, and what is odd
+    Inspect(Inspect),
+    /// Show what PodSecurityPolicy decides for each pod: which policy, which changes, why not
+    Evaluate(Evaluate),
+}
+
+/// When to colour the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What is read, and how the old server was set up.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Files and folders with policies, roles, bindings, workloads; `-` is standard input [default: .]
+    #[arg(value_name = "PATHS")]
+    pub paths: Vec<PathBuf>,
+    /// Go on although a document is broken; without it the exit code is 2
+    #[arg(long)]
+    pub keep_going: bool,
+    /// The release of the old server, 1.16 to 1.24, whose rules and wording apply
+    #[arg(long, value_name = "VERSION", default_value = "1.24", env = "PSP_MIGRATE_PSP_VERSION")]
+    pub psp_version: Release,
+    /// Feature gates of the old server, e.g. `ProcMountType=true`
+    #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',')]
+    pub feature_gates: Vec<FeatureGate>,
+    /// Take the rules of aggregated cluster roles as they stand, instead of aggregating them anew
+    #[arg(long)]
+    pub no_aggregation: bool,
+}
+
+/// One feature gate of the old server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureGate {
+    /// `ProcMountType`
+    ProcMountType(bool),
+}
+
+impl std::str::FromStr for FeatureGate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some(("ProcMountType", "true")) => Ok(Self::ProcMountType(true)),
+            Some(("ProcMountType", "false")) => Ok(Self::ProcMountType(false)),
+            Some(("ProcMountType", _)) => Err("a feature gate is `true` or `false`".to_owned()),
+            _ => Err("the one gate that matters to PodSecurityPolicy is `ProcMountType=true|false`".to_owned()),
+        }
+    }
+}
+
+impl Input {
+    /// The old server's release with its gates.
+    pub fn release(&self) -> Release {
+        let mut release = self.psp_version;
+        for FeatureGate::ProcMountType(on) in &self.feature_gates {
+            release.proc_mount_type = *on;
+        }
+        release
+    }
+}
+
+/// `inspect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate inspect manifests/
+  kubectl get psp,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts -A -o json | psp-migrate inspect -
+  psp-migrate inspect manifests/ --format json | jq '.subjects[] | select(.usable != [])'")]
+pub struct Inspect {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// A table for people, or one JSON object for programs
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: InspectFormat,
+}
+
+/// Output formats of `inspect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InspectFormat {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
+}
+
+/// `evaluate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate evaluate manifests/ --pods samples/
+  psp-migrate evaluate manifests/ --pods attack.yaml --as system:serviceaccount:psp-example:malicious-user
+  psp-migrate evaluate manifests/ --pods audit.log --format ndjson --fail-on denied
+  psp-migrate evaluate manifests/ --pods pod.yaml --explain
+
+Without --as the requester is whoever would really create the pod: the controller for a workload's pods, and for a bare
+Pod somebody who is authenticated and whom no binding names.")]
+pub struct Evaluate {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// Pods to decide about: Pods, workloads, Lists, AdmissionReviews, audit events [default: those among PATHS]
+    #[arg(long, value_name = "PODS")]
+    pub pods: Vec<PathBuf>,
+    /// The user who asks, e.g. `alice` or `system:serviceaccount:NAMESPACE:NAME`
+    #[arg(long = "as", value_name = "USER")]
+    pub as_user: Option<String>,
+    /// A group of that user; may be repeated
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub as_groups: Vec<String>,
+    /// The namespace of pods that name none
+    #[arg(long, short, value_name = "NAMESPACE", default_value = "default")]
+    pub namespace: String,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: EvaluateFormat,
+    /// Exit with 1 if a request ends like this
+    #[arg(long, value_name = "VERDICT")]
+    pub fail_on: Option<FailOn>,
+    /// Put the resulting pod into each JSON line, as `pod`
+    #[arg(long)]
+    pub with_pod: bool,
+    /// Show every usable policy in the order in which it is tried, and why it was or was not chosen
+    #[arg(long)]
+    pub explain: bool,
+    /// Whether the old server runs the PodSecurityPolicy plug-in at all
+    #[arg(long, value_name = "ON|OFF", default_value = "on")]
+    pub admission_plugin: Switch,
+}
+
+/// Output formats of `evaluate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluateFormat {
+    /// For people.
+    Text,
+    /// One array of objects.
+    Json,
+    /// One object a line.
+    Ndjson,
+}
+
+/// Verdicts that can make `evaluate` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// A request is denied, or the API server refuses the result.
+    Denied,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}

@@ -1,0 +1,40 @@
+//! The commands: each reads, computes, reports. Only they print.
+
+mod evaluate;
+mod inspect;
+mod output;
+mod reading;
+
+use anyhow::Result;
+
+use crate::cli::{Cli, Color, Command};
+
+pub use output::report_failure;
+
+/// How a command ended that could do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Done, and nothing differs or is denied that should not be.
+    Equal,
+    /// Done, with differences, or with denials under `--fail-on denied`.
+    Different,
+    /// Some of the input was broken and took no part.
+    Incomplete,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps the command from doing what was asked.
+pub fn run(cli: Cli) -> Result<Ending> {
+    match cli.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    match cli.command {
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+    }
+}
