@@ -66,7 +66,7 @@ fn alias_bombs_do_not_go_off() {
     assert!(message(bomb.as_bytes()).contains("excessive aliasing"));
     let mut merges = "a0: &a0 {x: 1}\n".to_owned();
     for level in 1..40 {
-        let inner = [
+        let inner = vec![
             format!("k{level}: *a{}", level - 1),
             format!("l{level}: *a{}", level - 1),
             format!("<<: *a{}", level - 1),
