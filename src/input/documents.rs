@@ -1,15 +1,13 @@
 //! Cuts a stream into the texts of its documents, as kubectl does, without holding more than one of them.
 //!
 //! A line that begins with `---` ends a document, wherever it stands; a broken document thus never spoils the next one.
-//! A line that is a JSON object by itself (ndjson) is a document, and so is everything from a line `{` to a line `}`; of
-//! a pretty-printed list, each element is.
+//! A line that is a JSON object by itself (ndjson) is a document, and so is everything from a line `{` to a line `}`.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use super::position::Source;
-use super::pretty_list::PrettyList;
 use super::problem::{Problem, printable};
 
 /// The text of one document.
@@ -19,23 +17,19 @@ pub struct RawDocument {
     pub file: Arc<str>,
     /// The line of the file on which the text begins, from 1.
     pub first_line: u32,
-    /// The text, without the separator line before it.
+    /// The text, `---` line included.
     pub text: String,
 }
 
-/// What is known of the document that is being read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    /// It goes on to the next separator.
-    Free,
-    /// It began with a line `{`, and goes on to a line `}`.
-    Braced,
-    /// It is a list, and its first element begins at this byte of the buffer: not known yet whether it can be cut.
-    ListBegun(PrettyList, usize),
-    /// The list is being cut: the buffer holds the current element.
-    List(PrettyList),
-    /// The list's elements are all read, its last lines are not.
-    ListEnding,
+impl RawDocument {
+    /// The text without its separator line, and the line of the file on which that begins.
+    pub(super) fn body(&self) -> (u32, &str) {
+        match self.text.starts_with("---").then(|| self.text.split_once('\n')) {
+            Some(Some((_, body))) => (self.first_line.saturating_add(1), body),
+            Some(None) => (self.first_line, ""),
+            None => (self.first_line, &self.text),
+        }
+    }
 }
 
 /// A document larger than this is not read on: nothing but an attack or a mistake is.
@@ -48,7 +42,8 @@ pub(super) struct Documents<R> {
     line: u32,
     buffer: Vec<u8>,
     first_line: u32,
-    layout: Layout,
+    /// The document began with the line `{`.
+    braced: bool,
     ready: VecDeque<Result<RawDocument, Problem>>,
     ended: bool,
 }
@@ -61,7 +56,7 @@ impl<R: BufRead> Documents<R> {
             line: 0,
             buffer: Vec::new(),
             first_line: 1,
-            layout: Layout::Free,
+            braced: false,
             ready: VecDeque::new(),
             ended: false,
         }
@@ -83,95 +78,30 @@ impl<R: BufRead> Documents<R> {
 
     fn take_line(&mut self, line: &[u8]) {
         if let Some(rest) = line.strip_prefix(b"---") {
-            self.end();
+            self.flush();
             let rest = rest.trim_ascii();
             if !(rest.is_empty() || rest.starts_with(b"#")) {
                 self.ready.push_back(Err(self.bad_separator(line)));
-            }
-            return;
-        }
-        if self.buffer.is_empty() {
-            if line.trim_ascii().is_empty() {
                 return;
             }
-            self.first_line = self.line;
         }
-        match self.layout {
-            Layout::Free => self.take_free(line),
-            Layout::Braced | Layout::ListBegun(..) => self.take_braced(line),
-            Layout::List(list) if list.closes_items(line) => self.layout = Layout::ListEnding,
-            Layout::List(list) => self.take_element(list, line),
-            Layout::ListEnding if is_brace(line, b"}") => self.layout = Layout::Free,
-            Layout::ListEnding => {}
-        }
-    }
-
-    fn take_free(&mut self, line: &[u8]) {
+        let text = line.trim_ascii();
         let is_first = self.buffer.is_empty();
-        self.buffer.extend_from_slice(line);
-        if is_first && is_brace(line, b"{") {
-            self.layout = Layout::Braced;
-        } else if is_first && is_whole_object(line.trim_ascii()) {
-            self.flush();
-        }
-    }
-
-    fn take_braced(&mut self, line: &[u8]) {
-        self.buffer.extend_from_slice(line);
-        if is_brace(line, b"}") {
-            return self.flush();
-        }
-        match self.layout {
-            Layout::ListBegun(list, start) if list.closes_element(line) => self.begin_list(list, start),
-            Layout::Braced => {
-                if let Some(list) = PrettyList::begun_by(line) {
-                    self.layout = Layout::ListBegun(list, self.buffer.len());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The first element is complete: from here on each is a document, if it can stand alone.
-    fn begin_list(&mut self, list: PrettyList, start: usize) {
-        let element = self.buffer.get(start..).unwrap_or(&[]);
-        if !list.is_typed(element) {
-            self.layout = Layout::Braced;
+        if is_first && text.is_empty() {
             return;
         }
-        self.first_line = self.line_at(&self.buffer, start);
-        self.buffer.drain(..start);
-        self.layout = Layout::List(list);
-        self.flush_element();
-    }
-
-    fn take_element(&mut self, list: PrettyList, line: &[u8]) {
-        self.buffer.extend_from_slice(line);
-        if list.closes_element(line) {
-            self.flush_element();
+        if is_first {
+            self.first_line = self.line;
+            self.braced = line.trim_ascii_end() == b"{";
         }
-    }
-
-    fn flush_element(&mut self) {
-        let end = self.buffer.trim_ascii_end();
-        let end = end.strip_suffix(b",").unwrap_or(end).len();
-        self.buffer.truncate(end);
-        let layout = self.layout;
-        self.flush();
-        self.layout = layout;
-    }
-
-    /// Ends whatever is being read.
-    fn end(&mut self) {
-        let is_cut_off = matches!(self.layout, Layout::List(_) | Layout::ListEnding);
-        self.flush();
-        if is_cut_off {
-            let source = Source::line(&self.file, self.line);
-            self.ready.push_back(Err(Problem::error(
-                "syntax",
-                source,
-                "the list is cut off: its end is missing",
-            )));
+        self.buffer.extend_from_slice(line);
+        let ends = if self.braced {
+            line.trim_ascii_end() == b"}"
+        } else {
+            is_first && is_whole_object(text)
+        };
+        if ends {
+            self.flush();
         }
     }
 
@@ -187,11 +117,12 @@ impl<R: BufRead> Documents<R> {
     }
 
     fn flush(&mut self) {
-        self.layout = Layout::Free;
-        if !self.buffer.is_empty() {
-            let bytes = std::mem::take(&mut self.buffer);
-            self.ready.push_back(self.document(bytes));
+        if self.buffer.is_empty() {
+            return;
         }
+        self.braced = false;
+        let bytes = std::mem::take(&mut self.buffer);
+        self.ready.push_back(self.document(bytes));
     }
 
     fn document(&self, bytes: Vec<u8>) -> Result<RawDocument, Problem> {
@@ -205,7 +136,8 @@ impl<R: BufRead> Documents<R> {
                     "control-character"
                 },
             );
-            return Err(match bytes.get(..2) {
+            let body = bytes.strip_prefix(b"---\n").unwrap_or(&bytes);
+            return Err(match body.get(..2) {
                 Some(b"\xff\xfe" | b"\xfe\xff") => {
                     Problem::error("encoding", source, "the text is UTF-16").help("save it as UTF-8")
                 }
@@ -244,12 +176,12 @@ impl<R: BufRead> Iterator for Documents<R> {
             match self.read_line() {
                 Ok(line) if line.is_empty() => {
                     self.ended = true;
-                    self.end();
+                    self.flush();
                 }
                 Ok(line) => self.take_line(&line),
                 Err(error) => {
                     self.ended = true;
-                    self.end();
+                    self.flush();
                     let message = format!("cannot read on: {}", printable(&error.to_string()));
                     self.ready.push_back(Err(Problem::error(
                         "unreadable",
@@ -261,10 +193,6 @@ impl<R: BufRead> Iterator for Documents<R> {
         }
         self.ready.pop_front()
     }
-}
-
-fn is_brace(line: &[u8], brace: &[u8]) -> bool {
-    line.trim_ascii_end() == brace
 }
 
 /// What kubectl's parser refuses anywhere in a text.
@@ -318,8 +246,8 @@ mod tests {
             found,
             [
                 (1, "a: 1\n".into()),
-                (3, "b: 2\n".into()),
-                (6, "c: |\n  ---\n  y\n".into())
+                (2, "---\nb: 2\n".into()),
+                (4, "--- # x\n\nc: |\n  ---\n  y\n".into())
             ]
         );
     }
@@ -362,37 +290,5 @@ mod tests {
             read(b"\xff\xfea\0:\0\n\0")[0].as_ref().unwrap_err().message,
             "the text is UTF-16"
         );
-    }
-
-    const LIST: &str = "{\n  \"apiVersion\": \"v1\",\n  \"items\": [\n    {\n      \"apiVersion\": \"v1\",\n      \"kind\": \"A\"\n    },\n    {\n      \"x\": {\n      }\n    }\n  ],\n  \"kind\": \"List\"\n}\na: 1\n";
-
-    #[test]
-    fn the_elements_of_a_pretty_list_are_documents() {
-        let found = texts(LIST);
-        let lines: Vec<u32> = found.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [4, 8, 15]);
-        assert!(
-            found
-                .iter()
-                .take(2)
-                .all(|(_, text)| text.starts_with("    {") && text.ends_with("    }")),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn a_list_of_untyped_elements_stays_whole() {
-        let found = texts(&LIST.replace("\"kind\": \"A\"", "\"b\": 1"));
-        assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 15]);
-    }
-
-    #[test]
-    fn a_list_that_is_cut_off_is_reported() {
-        let end = LIST.find("  ],").unwrap();
-        for (cut, documents) in [(end, 2), (end - 5, 2), (end + 4, 2)] {
-            let found = read(&LIST.as_bytes()[..cut]);
-            assert_eq!(found.len(), documents + 1, "{found:?}");
-            assert!(found.last().unwrap().as_ref().unwrap_err().message.contains("cut off"));
-        }
     }
 }

@@ -90,16 +90,17 @@ impl<R: BufRead> Texts<R> {
 
     /// Makes `raw` the list whose elements come next, if it is one and its elements say what they are.
     fn cut(&mut self, raw: &RawDocument) -> bool {
-        let (body, mut line, mut at) = (raw.text.as_str(), raw.first_line, 0);
+        let (mut line, body) = raw.body();
         let list = body.contains("\"items\"").then(|| json::list(body)).flatten();
         let Some(list) = list.filter(|list| list.kind == "List") else {
             return false;
         };
+        let (skipped, mut at) = (raw.text.len() - body.len(), 0);
         for item in list.items {
             let between = body.as_bytes().get(at..item.start).unwrap_or(&[]);
             line += u32::try_from(between.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(0);
             at = item.start;
-            self.items.push_back((line, item));
+            self.items.push_back((line, skipped + item.start..skipped + item.end));
         }
         true
     }

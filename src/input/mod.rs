@@ -18,7 +18,6 @@ mod locate;
 mod mend;
 mod parse;
 mod position;
-mod pretty_list;
 mod problem;
 mod scalar;
 mod workload;

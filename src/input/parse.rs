@@ -49,7 +49,7 @@ struct Section<'a> {
 
 /// YAML is one value; JSON may be several, one after the other.
 fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
-    let body = raw.text.trim_start();
+    let body = raw.body().1.trim_start();
     if !body.starts_with(['{', '[']) {
         return yaml_section(raw).map(|section| vec![section]);
     }
@@ -91,7 +91,7 @@ enum JsonFault {
 
 fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
     let mut sections = Vec::new();
-    let (mut rest, mut first_line) = (raw.text.as_str(), raw.first_line);
+    let (mut first_line, mut rest) = raw.body();
     while !rest.trim_start().is_empty() {
         let blank = rest.len() - rest.trim_start().len();
         let (skipped, text) = rest.split_at_checked(blank).unwrap_or(("", rest));

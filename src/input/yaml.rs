@@ -52,11 +52,10 @@ pub(super) struct Loaded {
 
 /// Reads the first document of `text`; an empty one is null.
 pub(super) fn load(text: &str) -> Result<Loaded, Fault> {
-    if text.len() > LONGEST_SCALAR
-        && let Some((index, line)) = text
-            .split('\n')
-            .enumerate()
-            .find(|(_, line)| line.len() > LONGEST_SCALAR)
+    if let Some((index, line)) = text
+        .split('\n')
+        .enumerate()
+        .find(|(_, line)| line.len() > LONGEST_SCALAR)
     {
         let message = format!(
             "a single line of {} MiB; the API server takes 3 MiB at most",
