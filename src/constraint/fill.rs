@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::pod_view::{Capabilities, Container, Fact, Field, PodView, Seccomp};
+use crate::pod_view::{Capabilities, Container, Fact, Field, PodView, Scope, Seccomp};
 use crate::psp::SeLinuxOptions;
 
 /// One thing a policy fills in.
@@ -75,20 +75,26 @@ impl Fill {
 }
 
 fn set_if_absent<'a>(pod: &mut PodView<'a>, at: Field, value: &'a Setting, unless_set: Option<Field>) -> bool {
-    if pod.fact(at) == Fact::Absent && set_on_pod(pod, at, value) {
-        return true;
+    if at.scope() == Scope::Pod {
+        return pod.fact(at) == Fact::Absent && set_on_pod(pod, at, value);
     }
-    let is_silent = |container: &Container<'_>| {
+    let mut changed = false;
+    for index in 0..pod.containers.len() {
+        if is_silent(pod, index, at, unless_set)
+            && let Some(container) = pod.containers.get_mut(index)
+        {
+            changed |= set_on_container(container, at, value);
+        }
+    }
+    changed
+}
+
+fn is_silent(pod: &PodView<'_>, index: usize, at: Field, unless_set: Option<Field>) -> bool {
+    let is_silent = |container| {
         let absent = |field| pod.container_fact(container, field) == Fact::Absent;
         absent(at) && unless_set.is_none_or(absent)
     };
-    // Which containers are silent is settled before any is written: nothing a container gets is inherited by another.
-    let silent: Vec<bool> = pod.containers.iter().map(is_silent).collect();
-    let mut changed = false;
-    for (container, _) in pod.containers.iter_mut().zip(silent).filter(|(_, silent)| *silent) {
-        changed |= set_on_container(container, at, value);
-    }
-    changed
+    pod.containers.get(index).is_some_and(is_silent)
 }
 
 fn set_on_pod<'a>(pod: &mut PodView<'a>, at: Field, value: &'a Setting) -> bool {

@@ -78,7 +78,7 @@ pub trait Requirement: Send + Sync {
     fn boundary(&self) -> Vec<Axis>;
 }
 
-/// All controls, in the order in which container-level denials are told.
+/// All controls, in the order in which the denials of a container are told ([`Requirement::admit_container`]).
 pub static CONTROLS: [&Control; 20] = [
     &run_as_user::CONTROL,
     &run_as_group::CONTROL,
@@ -102,7 +102,8 @@ pub static CONTROLS: [&Control; 20] = [
     &runtime_class::CONTROL,
 ];
 
-/// The controls that judge the pod itself before its volumes are judged, in the order of their denials.
+/// The controls that judge the pod itself ([`Requirement::admit_pod`]), in order. Their denials come first, then those
+/// of each volume, of [`AFTER_VOLUMES`], and of each container.
 pub static BEFORE_VOLUMES: [&Control; 6] = [
     &fs_group::CONTROL,
     &supplemental_groups::CONTROL,
@@ -112,7 +113,8 @@ pub static BEFORE_VOLUMES: [&Control; 6] = [
     &sysctls::CONTROL,
 ];
 
-/// The controls that judge volumes, in the order of their denials.
+/// The controls that judge volumes ([`Requirement::admit_volume`]), in order. The first that denies a volume is the only
+/// one to be told of for that volume.
 pub static VOLUMES: [&Control; 4] = [
     &volumes::CONTROL,
     &allowed_host_paths::CONTROL,
@@ -120,8 +122,10 @@ pub static VOLUMES: [&Control; 4] = [
     &allowed_csi_drivers::CONTROL,
 ];
 
-/// The controls that judge the pod itself after its volumes.
+/// The control that judges the pod itself ([`Requirement::admit_pod`]), and is told of after its volumes.
 pub static AFTER_VOLUMES: [&Control; 1] = [&runtime_class::CONTROL];
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -142,6 +142,47 @@ impl Field {
         Self::AllowPrivilegeEscalation,
     ];
 
+    /// The field's name in the API: from `spec` on for a fact of the pod, else in the container or volume. `type` of a
+    /// volume, its token sources and its mounts are facts without a field of their own.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HostNetwork => "spec.hostNetwork",
+            Self::HostPid => "spec.hostPID",
+            Self::HostIpc => "spec.hostIPC",
+            Self::RuntimeClassName => "spec.runtimeClassName",
+            Self::FsGroup => "spec.securityContext.fsGroup",
+            Self::SupplementalGroups => "spec.securityContext.supplementalGroups",
+            Self::PodSeLinuxUser => "spec.securityContext.seLinuxOptions.user",
+            Self::PodSeLinuxRole => "spec.securityContext.seLinuxOptions.role",
+            Self::PodSeLinuxType => "spec.securityContext.seLinuxOptions.type",
+            Self::PodSeLinuxLevel => "spec.securityContext.seLinuxOptions.level",
+            Self::PodSeccomp => "spec.securityContext.seccompProfile",
+            Self::SupplementalGroup => "spec.securityContext.supplementalGroups[*]",
+            Self::Sysctl => "spec.securityContext.sysctls[*].name",
+            Self::VolumeType => "type",
+            Self::TokenVolume => "only token sources",
+            Self::HostPath => "hostPath.path",
+            Self::WritableMount => "mounted writable",
+            Self::FlexDriver => "flexVolume.driver",
+            Self::CsiDriver => "csi.driver",
+            Self::Privileged => "securityContext.privileged",
+            Self::RunAsUser => "securityContext.runAsUser",
+            Self::RunAsGroup => "securityContext.runAsGroup",
+            Self::RunAsNonRoot => "securityContext.runAsNonRoot",
+            Self::SeLinuxUser => "securityContext.seLinuxOptions.user",
+            Self::SeLinuxRole => "securityContext.seLinuxOptions.role",
+            Self::SeLinuxType => "securityContext.seLinuxOptions.type",
+            Self::SeLinuxLevel => "securityContext.seLinuxOptions.level",
+            Self::AppArmor => "container.apparmor.security.beta.kubernetes.io/*",
+            Self::Seccomp => "securityContext.seccompProfile",
+            Self::ProcMount => "securityContext.procMount",
+            Self::AddedCapability => "securityContext.capabilities.add[*]",
+            Self::HostPort => "ports[*].hostPort",
+            Self::ReadOnlyRootFilesystem => "securityContext.readOnlyRootFilesystem",
+            Self::AllowPrivilegeEscalation => "securityContext.allowPrivilegeEscalation",
+        }
+    }
+
     /// What the field is a fact of.
     pub fn scope(self) -> Scope {
         match self {
@@ -224,6 +265,12 @@ fn text(value: Option<&str>) -> Fact<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_fields_share_a_name() {
+        let names: std::collections::BTreeSet<_> = Field::ALL.iter().map(|field| field.name()).collect();
+        assert_eq!(names.len(), Field::ALL.len());
+    }
 
     #[test]
     fn every_field_is_listed_once_and_in_order() {

@@ -44,7 +44,7 @@ pub fn smallest_source(key: &str) -> Value {
         "azureFile" => json!({"secretName": "s", "shareName": "s"}),
         "cephfs" => json!({"monitors": ["m"]}),
         "configMap" => json!({"name": "c"}),
-        "csi" | "flexVolume" => json!({"driver": "example.com/driver"}),
+        "csi" | "flexVolume" => json!({"driver": "example.com"}),
         "ephemeral" => json!({"volumeClaimTemplate": {"spec": {
             "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}}}}),
         "fc" => json!({"wwids": ["w"]}),
