@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::documents::{Documents, RawDocument};
 use super::json;
-use super::parse::{Parsed, parse};
-use super::position::Source;
+use super::parse::{Parsed, objects as objects_of, parse};
+use super::position::{Source, Sourced};
 use super::problem::{Problem, printable};
 
 /// A batch is parsed when it has this many documents …
@@ -59,6 +60,34 @@ pub fn stream_from<T: Send>(reader: impl Read, name: &str, work: impl Fn(Parsed)
             .collect();
         results.into_iter().for_each(&mut take);
     }
+}
+
+/// Every object below `paths`, of whatever kind and unchecked, with what could not be read: policies of engines, for
+/// which this program has no API types.
+pub fn read_objects(paths: &[PathBuf]) -> (Vec<Sourced<Value>>, Vec<Problem>) {
+    let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    for path in paths.iter().flat_map(|path| files(path)) {
+        match path.and_then(|path| objects_in(&path)) {
+            Ok((found, wrong)) => {
+                objects.extend(found);
+                problems.extend(wrong);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (objects, problems)
+}
+
+fn objects_in(path: &Path) -> Result<(Vec<Sourced<Value>>, Vec<Problem>), Problem> {
+    let reader = unzipped(open(path)?).map_err(|error| cannot_read(path, &error))?;
+    let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    for raw in Documents::new(reader, path.to_string_lossy().as_ref().into()) {
+        match raw.and_then(|raw| objects_of(&raw)) {
+            Ok(found) => objects.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok((objects, problems))
 }
 
 impl Parsed {

@@ -37,6 +37,25 @@ pub fn parse(raw: &RawDocument) -> Parsed {
     parsed
 }
 
+/// Every object of the document, of whatever kind, lists taken apart.
+pub(super) fn objects(raw: &RawDocument) -> Result<Vec<Sourced<Value>>, Problem> {
+    let mut objects = Vec::new();
+    for section in values(raw).map_err(|fault| unreadable(raw, &fault))? {
+        let source = Source::line(&raw.file, section.first_line);
+        flatten(section.value, &source, &mut objects);
+    }
+    Ok(objects)
+}
+
+fn flatten(mut value: Value, source: &Source, objects: &mut Vec<Sourced<Value>>) {
+    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match value.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, source, objects)),
+        _ if value.is_object() => objects.push(Sourced { value, source: source.clone() }),
+        _ => {}
+    }
+}
+
 /// A value of the document with the text that it was read from.
 struct Section<'a> {
     text: &'a str,
