@@ -6,11 +6,13 @@
 //! provable.
 
 mod boundary;
+mod edit;
 mod fill;
 mod holds;
 mod words;
 
 pub use boundary::{Axis, Place, edge_ids, edge_names};
+pub use edit::{Edit, boundary_pods, combinations};
 pub use fill::{Fill, Setting};
 pub(crate) use holds::same_level;
 

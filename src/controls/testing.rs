@@ -1,9 +1,9 @@
 //! The one place where control tests call the code.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Control, Denials, Requirement};
-use crate::constraint::{Axis, Constraint, Fill, Place};
+use crate::constraint::{Axis, Constraint, Fill, boundary_pods};
 use crate::pod_view::PodView;
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
@@ -177,39 +177,7 @@ fn filling_is_settled(fills: &[Fill], constraint: &Constraint, pod: &PodView<'_>
 
 /// Calls `test` with every combination of the axes' values, in each container list.
 pub(crate) fn for_each_boundary_pod(axes: &[Axis], mut test: impl FnMut(&Value)) {
-    let combinations: usize = axes.iter().map(|axis| axis.values.len()).product();
     for list in ["containers", "initContainers", "ephemeralContainers"] {
-        for combination in 0..combinations {
-            let mut rest = combination;
-            let mut pod = json!({"metadata": {"name": "p"}, "spec": {list: [{"name": "c"}]}});
-            for axis in axes {
-                put(&mut pod, list, axis.at, &axis.values[rest % axis.values.len()]);
-                rest /= axis.values.len();
-            }
-            test(&pod);
-        }
-    }
-}
-
-fn put(pod: &mut Value, list: &str, at: Place, value: &Value) {
-    if value.is_null() && at != Place::Mount {
-        return;
-    }
-    let value = value.clone();
-    match at {
-        Place::Spec(key) => pod["spec"][key] = value,
-        Place::PodContext(key) => pod["spec"]["securityContext"][key] = value,
-        Place::Container(key) => pod["spec"][list][0][key] = value,
-        Place::ContainerContext(key) => pod["spec"][list][0]["securityContext"][key] = value,
-        Place::Annotation(key) => pod["metadata"]["annotations"][key] = value,
-        Place::ContainerAnnotation(prefix) => pod["metadata"]["annotations"][format!("{prefix}c")] = value,
-        Place::Volume => {
-            let mut volume: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
-            volume.insert("name".to_owned(), json!("v"));
-            pod["spec"]["volumes"] = json!([volume]);
-        }
-        Place::Mount if value == "unmounted" => {}
-        Place::Mount if value.is_null() => pod["spec"][list][0]["volumeMounts"] = json!([{"name": "v"}]),
-        Place::Mount => pod["spec"][list][0]["volumeMounts"] = json!([{"name": "v", "readOnly": value}]),
+        boundary_pods(axes, list).for_each(|pod| test(&pod));
     }
 }
