@@ -5,8 +5,9 @@
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::constraint::{Constraint, Fill};
+use crate::constraint::{Axis, Constraint, Fill};
 use crate::rbac::{GrantAtom, Rbac};
+use crate::requests::PodRequest;
 
 /// What a target translates.
 pub struct Plan<'a> {
@@ -16,6 +17,22 @@ pub struct Plan<'a> {
     pub rbac: &'a Rbac,
     /// How to emit.
     pub options: Options,
+    /// What the plan was made of: it decides about pods as the old server did.
+    pub cluster: &'a Cluster,
+    /// The cluster's namespaces, as far as they were given.
+    pub namespaces: &'a [Value],
+    /// The pods that were given, those of workloads included.
+    pub requests: &'a [PodRequest],
+}
+
+/// What one control of one policy demands, for targets that look for pods that two sides tell apart.
+pub struct Demand {
+    /// The control, e.g. `runAsUser`.
+    pub control: &'static str,
+    /// What it fills in.
+    pub fills: Vec<Fill>,
+    /// The values that matter to it.
+    pub axes: Vec<Axis>,
 }
 
 /// One policy.
@@ -104,6 +121,29 @@ impl<'a> Plan<'a> {
                 parameters: cluster.parameters_of(policy.name()),
             }
         });
-        Self { policies: policies.collect(), rbac: cluster.rbac(), options }
+        Self {
+            policies: policies.collect(),
+            rbac: cluster.rbac(),
+            options,
+            cluster,
+            namespaces: &[],
+            requests: &[],
+        }
+    }
+
+    /// The plan with the namespaces and pods of the cluster, for targets that advise about them.
+    #[must_use]
+    pub fn with_input(self, namespaces: &'a [Value], requests: &'a [PodRequest]) -> Self {
+        Self { namespaces, requests, ..self }
+    }
+
+    /// What a policy demands, control by control, in the plug-in's order; rules that are free but fill in included.
+    pub fn demands(&self, policy: usize) -> Vec<Demand> {
+        let policy = self.cluster.plugin().policies().get(policy);
+        let demands = policy.into_iter().flat_map(|policy| policy.requirements());
+        let demand = |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
+            Demand { control: control.name, fills: requirement.fills(), axes: requirement.boundary() }
+        };
+        demands.map(demand).collect()
     }
 }

@@ -27,6 +27,8 @@ pub trait Target: Sync {
 pub struct Emission {
     /// The documents, in the order in which they are to be applied.
     pub documents: Vec<Emitted>,
+    /// Files for people and shells. They are never read back.
+    pub texts: Vec<EmittedText>,
     /// What the target cannot say.
     pub gaps: Vec<Gap>,
     /// What the reader of the report must know, one sentence each: which form was chosen and why, what it freezes.
@@ -40,6 +42,15 @@ pub struct Emitted {
     pub file: String,
     /// The Kubernetes object.
     pub document: Value,
+}
+
+/// An emitted file that is no Kubernetes object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmittedText {
+    /// The file's name without a folder, e.g. `label.sh`.
+    pub file: String,
+    /// Its content.
+    pub text: String,
 }
 
 /// Something that the target cannot say.
