@@ -67,7 +67,7 @@ impl Subject {
     }
 
     /// Whether some workload controller is, or is in, this subject.
-    fn includes_a_controller(&self) -> bool {
+    pub(crate) fn includes_a_controller(&self) -> bool {
         const CONTROLLERS: [&str; 5] = [
             "replicaset-controller",
             "statefulset-controller",

@@ -7,6 +7,8 @@
 mod admission;
 mod checks;
 mod configuration;
+pub mod convert;
+mod decide;
 mod evaluate;
 mod fit;
 mod labels;
@@ -16,6 +18,8 @@ mod registry;
 
 pub use admission::{Admission, Exemptions, Operation, Refusal, Request, Resource, Response};
 pub use configuration::ConfigurationError;
+pub use convert::Psa;
+pub use decide::PsaDecider;
 pub use evaluate::{CheckResult, Evaluation, PsaPod, evaluate};
 pub use fit::{Blocker, Fit, blockers, fit, strictest_level};
 pub use labels::{

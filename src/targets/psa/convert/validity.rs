@@ -1,0 +1,126 @@
+//! Whether the API server would take a pod that was put together from edits. Known are the rules that such a pod can run
+//! into, not all of API validation.
+
+use serde_json::Value;
+
+use crate::modern;
+
+/// Whether a witness may look like this. A pod that the old server and the new one do not see alike is none either.
+pub(super) fn is_valid(pod: &Value, target_minor: u8) -> bool {
+    let at = |pointer: &str| pod.pointer(pointer).unwrap_or(&Value::Null);
+    let containers = items(at("/spec/containers"));
+    let is_sound = |container: &Value| is_sound_container(container, at("/spec/hostNetwork") == true);
+    containers.iter().all(is_sound)
+        && items(at("/spec/volumes")).iter().all(is_sound_volume)
+        && mounts_are_known(pod)
+        && items(at("/spec/securityContext/sysctls")).iter().all(is_sound_sysctl)
+        && is_distinct(items(at("/spec/securityContext/sysctls")), "name")
+        && is_sound_seccomp(at("/spec/securityContext/seccompProfile"))
+        && at("/spec/runtimeClassName").as_str().is_none_or(is_subdomain)
+        && annotations_are_profiles(at("/metadata/annotations"))
+        && modern::differences(pod, target_minor).is_empty()
+}
+
+fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
+    let at = |key: &str| container.pointer(&format!("/securityContext/{key}")).unwrap_or(&Value::Null);
+    let adds_admin = items(at("capabilities/add")).iter().any(|name| name == "CAP_SYS_ADMIN");
+    let escalates = at("privileged") == true || adds_admin;
+    // What is not `Default` needs a user namespace, of which 1.24 knows nothing.
+    let proc_mount = at("procMount").as_str().is_none_or(|kind| kind == "Default");
+    let ports = items(container.get("ports").unwrap_or(&Value::Null));
+    let matching = |port: &Value| port.get("hostPort").is_none_or(|host| port.get("containerPort") == Some(host));
+    proc_mount
+        && !(escalates && at("allowPrivilegeEscalation") == false)
+        && is_sound_seccomp(at("seccompProfile"))
+        && is_distinct(ports, "hostPort")
+        && (!on_host_network || ports.iter().all(matching))
+}
+
+fn is_sound_volume(volume: &Value) -> bool {
+    let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str);
+    let path = text("/hostPath/path");
+    path.is_none_or(|path| !path.is_empty() && path.split('/').all(|part| part != ".."))
+        && text("/flexVolume/driver").is_none_or(|driver| !driver.is_empty())
+        && text("/csi/driver").is_none_or(is_subdomain)
+}
+
+fn mounts_are_known(pod: &Value) -> bool {
+    let volumes = items(pod.pointer("/spec/volumes").unwrap_or(&Value::Null));
+    let mounts = items(pod.pointer("/spec/containers/0/volumeMounts").unwrap_or(&Value::Null));
+    mounts.iter().all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
+}
+
+fn is_sound_seccomp(profile: &Value) -> bool {
+    let is = |key: &str, value: &str| profile.get(key).is_some_and(|found| found == value);
+    !is("type", "Localhost") || (profile.get("localhostProfile").is_some() && !is("localhostProfile", ""))
+}
+
+fn is_sound_sysctl(sysctl: &Value) -> bool {
+    let name = sysctl.get("name").and_then(Value::as_str).unwrap_or_default();
+    let of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    // The kernel's namespaces decide which ones a pod can have; others are refused by the kubelet.
+    !name.is_empty() && name.chars().all(of_name) && name.split('.').all(|part| !part.is_empty()) && name.contains('.')
+}
+
+/// Whether an AppArmor annotation names a profile.
+fn annotations_are_profiles(annotations: &Value) -> bool {
+    let mut profiles = annotations.as_object().into_iter().flatten().filter_map(|(_, profile)| profile.as_str());
+    profiles.all(|profile| {
+        let file = profile.strip_prefix("localhost/").is_some_and(|file| !file.is_empty());
+        file || matches!(profile, "runtime/default" | "unconfined")
+    })
+}
+
+fn is_subdomain(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && edge(label.chars().next())
+            && edge(label.chars().next_back())
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn is_distinct(items: &[Value], key: &str) -> bool {
+    let mut values: Vec<String> = items.iter().filter_map(|item| item.get(key)).map(Value::to_string).collect();
+    values.sort_unstable();
+    values.windows(2).all(|pair| pair.first() != pair.last())
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::old_server::plain;
+    use super::*;
+
+    fn valid(pointer: &str, value: Value) -> bool {
+        let mut pod = plain();
+        pod["spec"]["securityContext"] = json!({});
+        pod["spec"]["containers"][0]["securityContext"] = json!({});
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        pod.pointer_mut(parent).unwrap()[key] = value;
+        is_valid(&pod, 30)
+    }
+
+    #[test]
+    fn what_the_api_server_refuses_is_no_witness() {
+        for (pointer, sound, broken) in [
+            ("/spec/volumes", json!([{"name": "v", "hostPath": {"path": "/x"}}]), json!([{"name": "v", "hostPath": {"path": "/../x"}}])),
+            ("/spec/volumes", json!([{"name": "v", "csi": {"driver": "a.b"}}]), json!([{"name": "v", "csi": {"driver": "*"}}])),
+            ("/spec/runtimeClassName", json!("gvisor"), json!("GVISOR")),
+            ("/spec/securityContext/sysctls", json!([{"name": "kernel.sem"}]), json!([{"name": "kernel.*"}])),
+            ("/spec/securityContext/seccompProfile", json!({"type": "RuntimeDefault"}), json!({"type": "Localhost"})),
+            ("/spec/containers/0/ports", json!([{"containerPort": 1, "hostPort": 1}]), json!([{"hostPort": 1}, {"hostPort": 1}])),
+            ("/spec/containers/0/securityContext/procMount", json!("Default"), json!("Unmasked")),
+            ("/spec/containers/0/volumeMounts", json!([]), json!([{"name": "v"}])),
+        ] {
+            assert!(valid(pointer, sound.clone()), "{pointer} {sound}");
+            assert!(!valid(pointer, broken.clone()), "{pointer} {broken}");
+        }
+    }
+}
