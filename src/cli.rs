@@ -29,7 +29,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// When to colour the output; NO_COLOR is obeyed
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PSP_MIGRATE_COLOR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PSP_MIGRATE_COLOR"
+    )]
     pub color: Color,
 }
 
@@ -40,6 +46,10 @@ pub enum Command {
     Inspect(Inspect),
     /// Show what PodSecurityPolicy decides for each pod: which policy, which changes, why not
     Evaluate(Evaluate),
+    /// Write the policies of another engine, with a report
+    Convert(Convert),
+    /// Hold the policies of another engine against PodSecurityPolicy, decision by decision
+    Verify(Verify),
 }
 
 /// When to colour the output.
@@ -63,7 +73,12 @@ pub struct Input {
     #[arg(long)]
     pub keep_going: bool,
     /// The release of the old server, 1.16 to 1.24, whose rules and wording apply
-    #[arg(long, value_name = "VERSION", default_value = "1.24", env = "PSP_MIGRATE_PSP_VERSION")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        default_value = "1.24",
+        env = "PSP_MIGRATE_PSP_VERSION"
+    )]
     pub psp_version: Release,
     /// Feature gates of the old server, e.g. `ProcMountType=true`
     #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',')]
@@ -198,4 +213,158 @@ pub enum Switch {
     On,
     /// Off.
     Off,
+}
+
+/// What becomes of the policies.
+#[derive(Debug, Args)]
+pub struct Translation {
+    /// The engines to move to; may be repeated or separated by commas
+    #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
+    pub targets: Vec<String>,
+    /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37
+    #[arg(long, value_name = "VERSION", default_value = "1.37", env = "PSP_MIGRATE_TARGET_VERSION", value_parser = target_minor)]
+    pub target_version: u8,
+    /// Ask for grants at admission, or resolve them now [default: live where the engine can]
+    #[arg(long, value_name = "MODE")]
+    pub rbac: Option<RbacMode>,
+    /// Also judge ephemeral containers (`kubectl debug`), which PodSecurityPolicy never looked at
+    #[arg(long)]
+    pub cover_ephemeral_containers: bool,
+    /// Leave out the annotation that names the admitting policy
+    #[arg(long)]
+    pub no_annotation: bool,
+    /// Write the parameter-free form for admission control from files
+    #[arg(long)]
+    pub static_manifests: bool,
+    /// Refuse violations, or only warn about them and put them into the audit log
+    #[arg(long, value_name = "MODE", default_value = "deny")]
+    pub mode: Mode,
+}
+
+/// When grants are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RbacMode {
+    /// At admission, by the server.
+    Live,
+    /// At conversion.
+    Frozen,
+}
+
+/// What a violation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// It is refused.
+    Deny,
+    /// It is warned about and audited.
+    Audit,
+}
+
+fn target_minor(text: &str) -> Result<u8, String> {
+    let minor = text
+        .trim_start_matches('v')
+        .strip_prefix("1.")
+        .and_then(|minor| minor.parse().ok());
+    minor
+        .filter(|minor| (30..=37).contains(minor))
+        .ok_or_else(|| "a version from 1.30 to 1.37 is wanted".to_owned())
+}
+
+impl Translation {
+    /// The options of the plan.
+    pub fn options(&self) -> crate::plan::Options {
+        crate::plan::Options {
+            target_minor: self.target_version,
+            rbac: self.rbac.map(|mode| match mode {
+                RbacMode::Live => crate::plan::RbacMode::Live,
+                RbacMode::Frozen => crate::plan::RbacMode::Frozen,
+            }),
+            cover_ephemeral_containers: self.cover_ephemeral_containers,
+            annotate: !self.no_annotation,
+            static_manifests: self.static_manifests,
+            enforcement: match self.mode {
+                Mode::Deny => crate::plan::Enforcement::Deny,
+                Mode::Audit => crate::plan::Enforcement::Audit,
+            },
+        }
+    }
+}
+
+/// `convert`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate convert manifests/ --to vap -o out/
+  psp-migrate convert manifests/ --to vap,psa -o out/ --target-version 1.34
+  psp-migrate convert manifests/ --to vap -o out/ --diff")]
+pub struct Convert {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// What is written.
+    #[command(flatten)]
+    pub translation: Translation,
+    /// The folder to write; with several targets each gets a folder of its own in it
+    #[arg(short, long, value_name = "DIR", default_value = "out")]
+    pub output: PathBuf,
+    /// One file with all documents, instead of one file each
+    #[arg(long)]
+    pub bundle: bool,
+    /// Overwrite files that psp-migrate did not write
+    #[arg(long)]
+    pub force: bool,
+    /// Print what would be written, and write nothing
+    #[arg(long, conflicts_with = "diff")]
+    pub dry_run: bool,
+    /// Print what would change, and write nothing
+    #[arg(long)]
+    pub diff: bool,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate verify manifests/ --pods samples/ --against out/
+  psp-migrate verify manifests/ --pods samples/ --to vap
+  psp-migrate verify --pods samples/ --format junit > report.xml
+
+Without --against the policies are emitted in memory and read back from their own text. Each pod is put to both sides as
+its real creator would send it, and as somebody of every class of requesters.")]
+pub struct Verify {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// What is verified.
+    #[command(flatten)]
+    pub translation: Translation,
+    /// Pods to decide about, besides those among PATHS: whatever `evaluate --pods` takes
+    #[arg(long, value_name = "PODS")]
+    pub pods: Vec<PathBuf>,
+    /// The folder with the policies to verify, whoever wrote them
+    #[arg(long, value_name = "DIR", visible_alias = "policies")]
+    pub against: Option<PathBuf>,
+    /// The namespace of pods that name none
+    #[arg(long, short, value_name = "NAMESPACE", default_value = "default")]
+    pub namespace: String,
+    /// Do not make up pods around the policies' own limits
+    #[arg(long)]
+    pub no_boundary: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: VerifyFormat,
+}
+
+/// Output formats of `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyFormat {
+    /// For a terminal.
+    Text,
+    /// For a change board.
+    Markdown,
+    /// One object.
+    Json,
+    /// For a pipeline.
+    Junit,
+    /// For code scanning.
+    Sarif,
 }

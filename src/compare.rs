@@ -57,7 +57,12 @@ pub struct Terms {
 ///
 /// # Errors
 /// The first value of the pod that the API server could not decode.
-pub fn compare(cluster: &Cluster, decider: &dyn Decider, request: &PodRequest, terms: Terms) -> Result<Comparison, ReadError> {
+pub fn compare(
+    cluster: &Cluster,
+    decider: &dyn Decider,
+    request: &PodRequest,
+    terms: Terms,
+) -> Result<Comparison, ReadError> {
     let psp = Decision::of(cluster, request)?;
     let target = decider.decide(&AdmissionRequest {
         namespace: &request.namespace,
@@ -71,7 +76,12 @@ pub fn compare(cluster: &Cluster, decider: &dyn Decider, request: &PodRequest, t
     });
     let seen_otherwise = modern::differences(&request.pod, terms.target_minor);
     let agreement = agreement(&psp, &target, &seen_otherwise, terms);
-    Ok(Comparison { agreement, psp, target, seen_otherwise })
+    Ok(Comparison {
+        agreement,
+        psp,
+        target,
+        seen_otherwise,
+    })
 }
 
 fn agreement(psp: &Decision, target: &TargetVerdict, seen_otherwise: &[String], terms: Terms) -> Agreement {
@@ -86,7 +96,11 @@ fn agreement(psp: &Decision, target: &TargetVerdict, seen_otherwise: &[String], 
         _ => Agreement::Agree,
     };
     // The old server's view of such a pod is no yardstick, whatever comes out.
-    if seen_otherwise.is_empty() { found } else { Agreement::SeenOtherwise }
+    if seen_otherwise.is_empty() {
+        found
+    } else {
+        Agreement::SeenOtherwise
+    }
 }
 
 fn same_pod(psp: &Decision, target: &Value, terms: Terms) -> bool {

@@ -31,6 +31,7 @@ pub mod controls;
 pub mod field_error;
 pub mod input;
 pub mod modern;
+pub mod pairing;
 pub mod plan;
 pub mod pod_view;
 pub mod psp;

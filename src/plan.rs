@@ -110,12 +110,23 @@ impl<'a> Plan<'a> {
     /// The plan for a cluster.
     pub fn new(cluster: &'a Cluster, options: Options) -> Self {
         let policies = cluster.plugin().policies().iter().enumerate().map(|(index, policy)| {
-            let rule = |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
-                Rule { control: control.name, constraint: requirement.constraint() }
+            let rule = |(control, requirement): &(
+                &'static crate::controls::Control,
+                Box<dyn crate::controls::Requirement>,
+            )| {
+                Rule {
+                    control: control.name,
+                    constraint: requirement.constraint(),
+                }
             };
             PlannedPolicy {
                 name: policy.name(),
-                rules: policy.requirements().iter().map(rule).filter(|rule| rule.constraint != Constraint::Always).collect(),
+                rules: policy
+                    .requirements()
+                    .iter()
+                    .map(rule)
+                    .filter(|rule| rule.constraint != Constraint::Always)
+                    .collect(),
                 fills: policy.fills(),
                 grants: cluster.grants_of(index),
                 parameters: cluster.parameters_of(policy.name()),
@@ -134,16 +145,25 @@ impl<'a> Plan<'a> {
     /// The plan with the namespaces and pods of the cluster, for targets that advise about them.
     #[must_use]
     pub fn with_input(self, namespaces: &'a [Value], requests: &'a [PodRequest]) -> Self {
-        Self { namespaces, requests, ..self }
+        Self {
+            namespaces,
+            requests,
+            ..self
+        }
     }
 
     /// What a policy demands, control by control, in the plug-in's order; rules that are free but fill in included.
     pub fn demands(&self, policy: usize) -> Vec<Demand> {
         let policy = self.cluster.plugin().policies().get(policy);
         let demands = policy.into_iter().flat_map(|policy| policy.requirements());
-        let demand = |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
-            Demand { control: control.name, fills: requirement.fills(), axes: requirement.boundary() }
-        };
+        let demand =
+            |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
+                Demand {
+                    control: control.name,
+                    fills: requirement.fills(),
+                    axes: requirement.boundary(),
+                }
+            };
         demands.map(demand).collect()
     }
 }

@@ -25,14 +25,27 @@ mod tests {
     fn read_back(value: &Value) -> Value {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": {"a": value}}});
         let text = to_yaml(&pod).unwrap();
-        let parsed = parse(&RawDocument { file: Arc::from("t"), first_line: 1, text: text.clone() });
-        let pod = parsed.objects.into_iter().next().unwrap_or_else(|| panic!("{text}\n{:?}", parsed.problems)).1.value;
+        let parsed = parse(&RawDocument {
+            file: Arc::from("t"),
+            first_line: 1,
+            text: text.clone(),
+        });
+        let pod = parsed
+            .objects
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("{text}\n{:?}", parsed.problems))
+            .1
+            .value;
         pod["metadata"]["annotations"]["a"].clone()
     }
 
     #[test]
     fn words_that_yaml_1_1_misreads_stay_strings() {
-        for text in ["yes", "no", "on", "off", "y", "n", "~", "null", "0644", "1_000", "0o17", "1e3", "12:30:45", "0x1f", ".inf", "=", "<<"] {
+        for text in [
+            "yes", "no", "on", "off", "y", "n", "~", "null", "0644", "1_000", "0o17", "1e3", "12:30:45", "0x1f",
+            ".inf", "=", "<<",
+        ] {
             assert_eq!(read_back(&json!(text)), json!(text));
         }
     }

@@ -40,7 +40,10 @@ impl Plugin {
             match policy.filled(pod) {
                 None if admits(policy, pod) => return Choice::Policy { by, filled: None },
                 Some(filled) if !needs_fill_only && admits(policy, &filled) => {
-                    first_filled = Choice::Policy { by, filled: Some(filled) };
+                    first_filled = Choice::Policy {
+                        by,
+                        filled: Some(filled),
+                    };
                 }
                 _ => {}
             }
@@ -52,9 +55,17 @@ impl Plugin {
     /// hint, and no more.
     fn order(&self, pod: &PodView<'_>, mutation: Mutation) -> impl Iterator<Item = (usize, &AdmissionPolicy)> {
         let named = |name| self.policies.binary_search_by(|policy| policy.name().cmp(name)).ok();
-        let hint = pod.psp_annotation.filter(|_| mutation == Mutation::Forbidden).and_then(named);
+        let hint = pod
+            .psp_annotation
+            .filter(|_| mutation == Mutation::Forbidden)
+            .and_then(named);
         let first = hint.and_then(|index| Some((index, self.policies.get(index)?)));
-        first.into_iter().chain(self.policies.iter().enumerate().filter(move |(index, _)| Some(*index) != hint))
+        first.into_iter().chain(
+            self.policies
+                .iter()
+                .enumerate()
+                .filter(move |(index, _)| Some(*index) != hint),
+        )
     }
 }
 

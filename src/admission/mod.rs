@@ -88,7 +88,11 @@ impl Plugin {
     /// The plug-in with these policies. They are tried in the byte order of their names, whatever the order here.
     pub fn new(release: Release, mut policies: Vec<AdmissionPolicy>) -> Self {
         policies.sort_by(|a, b| a.name().cmp(b.name()));
-        Self { release, policies, validates_pods: true }
+        Self {
+            release,
+            policies,
+            validates_pods: true,
+        }
     }
 
     /// Leaves API validation of the filled pod aside: the verdict is the plug-in's alone.
@@ -109,11 +113,20 @@ impl Plugin {
     }
 
     /// Decides about a pod, of which one of the two identities may use the policies for which `usable` answers true.
-    pub fn decide<'a>(&'a self, operation: Operation, pod: &PodView<'a>, usable: impl Fn(usize) -> bool) -> Verdict<'a> {
+    pub fn decide<'a>(
+        &'a self,
+        operation: Operation,
+        pod: &PodView<'a>,
+        usable: impl Fn(usize) -> bool,
+    ) -> Verdict<'a> {
         match operation {
             Operation::Create => self.create(pod, &usable),
             Operation::Update => match self.choose(pod, &usable, Mutation::Forbidden) {
-                Choice::Policy { by, .. } => Verdict::Admitted { by, validated_by: by, pod: pod.clone() },
+                Choice::Policy { by, .. } => Verdict::Admitted {
+                    by,
+                    validated_by: by,
+                    pod: pod.clone(),
+                },
                 Choice::None => self.denied(Phase::Validate, pod, usable),
             },
         }
@@ -126,13 +139,21 @@ impl Plugin {
         let mut pod = filled.unwrap_or_else(|| pod.clone());
         pod.psp_annotation = self.policies.get(by).map(AdmissionPolicy::name);
         let prepared = prepare::for_create(&mut pod, &self.release);
-        let errors = if self.validates_pods { validity::errors(&pod) } else { Vec::new() };
+        let errors = if self.validates_pods {
+            validity::errors(&pod)
+        } else {
+            Vec::new()
+        };
         if !errors.is_empty() {
             return Verdict::Invalid { by, errors };
         }
         if !prepared {
             // The policy has just admitted this very pod, fills included, and filling twice changes nothing.
-            return Verdict::Admitted { by, validated_by: by, pod };
+            return Verdict::Admitted {
+                by,
+                validated_by: by,
+                pod,
+            };
         }
         match self.choose(&pod, usable, Mutation::Forbidden) {
             Choice::Policy { by: validated_by, .. } => Verdict::Admitted { by, validated_by, pod },
@@ -141,6 +162,9 @@ impl Plugin {
     }
 
     fn denied<'a>(&'a self, phase: Phase, pod: &PodView<'a>, usable: impl Fn(usize) -> bool) -> Verdict<'a> {
-        Verdict::Denied { phase, refusal: self.refusal(pod, usable) }
+        Verdict::Denied {
+            phase,
+            refusal: self.refusal(pod, usable),
+        }
     }
 }

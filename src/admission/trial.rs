@@ -37,7 +37,12 @@ impl Plugin {
     }
 
     /// The policy that the first phase of the operation chooses.
-    pub fn chosen<'a>(&'a self, operation: Operation, pod: &PodView<'a>, usable: impl Fn(usize) -> bool) -> Option<usize> {
+    pub fn chosen<'a>(
+        &'a self,
+        operation: Operation,
+        pod: &PodView<'a>,
+        usable: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         let mutation = match operation {
             Operation::Create => Mutation::Allowed,
             Operation::Update => Mutation::Forbidden,

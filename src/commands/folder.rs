@@ -49,7 +49,10 @@ impl Folder<'_> {
         let before = self.written()?;
         let foreign = self.foreign(&before)?;
         if !foreign.is_empty() && !force {
-            bail!("not overwriting what psp-migrate did not write: {}; add --force to overwrite, or choose another folder", foreign.join(", "));
+            bail!(
+                "not overwriting what psp-migrate did not write: {}; add --force to overwrite, or choose another folder",
+                foreign.join(", ")
+            );
         }
         let mut changes = Changes::default();
         for (name, text) in &self.files {
@@ -61,7 +64,13 @@ impl Folder<'_> {
             }
         }
         changes.removed = self.remove_stale(&before)?;
-        let list = Written { files: self.files.iter().map(|(name, text)| (name.clone(), digest(text.as_bytes()))).collect() };
+        let list = Written {
+            files: self
+                .files
+                .iter()
+                .map(|(name, text)| (name.clone(), digest(text.as_bytes())))
+                .collect(),
+        };
         let list = serde_json::to_string_pretty(&list)? + "\n";
         if self.current(LIST)?.as_deref() != Some(list.as_bytes()) {
             write_whole(&self.root.join(LIST), list.as_bytes())?;
@@ -83,8 +92,11 @@ impl Folder<'_> {
     }
 
     fn written(&self) -> Result<Written> {
-        let Some(bytes) = self.current(LIST)? else { return Ok(Written::default()) };
-        serde_json::from_slice(&bytes).with_context(|| format!("`{}` is damaged: remove it", self.root.join(LIST).display()))
+        let Some(bytes) = self.current(LIST)? else {
+            return Ok(Written::default());
+        };
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("`{}` is damaged: remove it", self.root.join(LIST).display()))
     }
 
     /// Files in the way that an earlier run did not write, or that were changed since.
@@ -102,7 +114,11 @@ impl Folder<'_> {
 
     fn remove_stale(&self, before: &Written) -> Result<usize> {
         let mut removed = 0;
-        for (name, known) in before.files.iter().filter(|(name, _)| !self.files.contains_key(*name) && is_inside(name)) {
+        for (name, known) in before
+            .files
+            .iter()
+            .filter(|(name, _)| !self.files.contains_key(*name) && is_inside(name))
+        {
             if self.current(name)?.is_some_and(|bytes| digest(&bytes) == *known) {
                 fs::remove_file(self.root.join(name)).with_context(|| format!("cannot remove `{name}`"))?;
                 removed += 1;
@@ -114,7 +130,9 @@ impl Folder<'_> {
 
 /// The list is a file like any other: a path in it must not lead out of the folder.
 fn is_inside(name: &str) -> bool {
-    Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+    Path::new(name)
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 /// Writes a file beside its place and moves it there, so that nobody ever sees half of it.

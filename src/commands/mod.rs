@@ -1,9 +1,13 @@
 //! The commands: each reads, computes, reports. Only they print.
 
+mod convert;
 mod evaluate;
+mod folder;
 mod inspect;
 mod output;
 mod reading;
+mod translation;
+mod verify;
 
 use anyhow::Result;
 
@@ -36,5 +40,7 @@ pub fn run(cli: Cli) -> Result<Ending> {
     match cli.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
     }
 }

@@ -78,6 +78,18 @@ pub fn read_objects(paths: &[PathBuf]) -> (Vec<Sourced<Value>>, Vec<Problem>) {
     (objects, problems)
 }
 
+/// Every object in a text.
+///
+/// # Errors
+/// What is wrong with the first document that cannot be read.
+pub fn objects_in_text(text: &str) -> Result<Vec<Value>, Problem> {
+    let mut objects = Vec::new();
+    for raw in Documents::new(text.as_bytes(), "text".into()) {
+        objects.extend(objects_of(&raw?)?.into_iter().map(|object| object.value));
+    }
+    Ok(objects)
+}
+
 fn objects_in(path: &Path) -> Result<(Vec<Sourced<Value>>, Vec<Problem>), Problem> {
     let reader = unzipped(open(path)?).map_err(|error| cannot_read(path, &error))?;
     let (mut objects, mut problems) = (Vec::new(), Vec::new());

@@ -25,7 +25,7 @@ mod yaml;
 
 pub use defaulting::{account_name, admit_service_account, default_pod};
 pub use documents::RawDocument;
-pub use files::{read_objects, stream, stream_from};
+pub use files::{objects_in_text, read_objects, stream, stream_from};
 pub use inventory::Inventory;
 pub use kind::Class;
 pub use parse::{Parsed, parse};

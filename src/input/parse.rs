@@ -48,10 +48,16 @@ pub(super) fn objects(raw: &RawDocument) -> Result<Vec<Sourced<Value>>, Problem>
 }
 
 fn flatten(mut value: Value, source: &Source, objects: &mut Vec<Sourced<Value>>) {
-    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let is_list = value
+        .get("kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("List"));
     match value.get_mut("items").map(Value::take) {
         Some(Value::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, source, objects)),
-        _ if value.is_object() => objects.push(Sourced { value, source: source.clone() }),
+        _ if value.is_object() => objects.push(Sourced {
+            value,
+            source: source.clone(),
+        }),
         _ => {}
     }
 }

@@ -19,8 +19,17 @@ pub fn explanation(cluster: &Cluster, request: &PodRequest, pod: &PodView<'_>) -
     let mut out = String::new();
     let unusable = cluster.plugin().policies().len() - trials.len();
     for (by, trial) in &trials {
-        let name = cluster.plugin().policies().get(*by).map(|policy| printable(policy.name())).unwrap_or_default();
-        let mark = if chosen == Some(*by) { paint(GOOD, "→") } else { " ".to_owned() };
+        let name = cluster
+            .plugin()
+            .policies()
+            .get(*by)
+            .map(|policy| printable(policy.name()))
+            .unwrap_or_default();
+        let mark = if chosen == Some(*by) {
+            paint(GOOD, "→")
+        } else {
+            " ".to_owned()
+        };
         // Writing to a `String` cannot fail.
         let _ = writeln!(out, "  {mark} {name}: {}", said(trial, request.operation, chosen, *by));
         if let Trial::Denied(errors) = trial {
@@ -30,10 +39,24 @@ pub fn explanation(cluster: &Cluster, request: &PodRequest, pod: &PodView<'_>) -
         }
     }
     if trials.is_empty() {
-        let _ = writeln!(out, "    {}", paint(BAD, "no policy is usable, neither by the requester nor by the service account"));
+        let _ = writeln!(
+            out,
+            "    {}",
+            paint(
+                BAD,
+                "no policy is usable, neither by the requester nor by the service account"
+            )
+        );
     }
     if unusable > 0 {
-        let _ = writeln!(out, "    {}", paint(DIM, format!("{unusable} more: neither the requester nor the service account may use them")));
+        let _ = writeln!(
+            out,
+            "    {}",
+            paint(
+                DIM,
+                format!("{unusable} more: neither the requester nor the service account may use them")
+            )
+        );
     }
     out
 }
@@ -46,14 +69,21 @@ fn said(trial: &Trial<'_>, operation: Operation, chosen: Option<usize>, by: usiz
         (Trial::Filled(_), Operation::Create) if is_chosen => {
             "admits the pod after filling it in, and is chosen: no policy admits it as it is".to_owned()
         }
-        (Trial::Filled(_), Operation::Create) => {
-            paint(NOTE, "admits the pod after filling it in; a policy that leaves it alone, or an earlier one, comes first")
+        (Trial::Filled(_), Operation::Create) => paint(
+            NOTE,
+            "admits the pod after filling it in; a policy that leaves it alone, or an earlier one, comes first",
+        ),
+        (Trial::Filled(_), Operation::Update) => {
+            paint(NOTE, "would have to fill the pod in, which an update does not allow")
         }
-        (Trial::Filled(_), Operation::Update) => paint(NOTE, "would have to fill the pod in, which an update does not allow"),
         (Trial::Denied(errors), _) => paint(BAD, format!("denies the pod, for {}", reasons(errors.len()))),
     }
 }
 
 fn reasons(count: usize) -> String {
-    if count == 1 { "one reason".to_owned() } else { format!("{count} reasons") }
+    if count == 1 {
+        "one reason".to_owned()
+    } else {
+        format!("{count} reasons")
+    }
 }

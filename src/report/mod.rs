@@ -1,6 +1,8 @@
 //! What people and programs read: decisions, inventories, differences, each printed by one of several printers.
 
+pub mod conversion;
 pub mod decision;
 pub mod explanation;
 pub mod style;
+mod text;
 pub mod verification;

@@ -117,7 +117,10 @@ impl Difference {
         }
         let psp = &comparison.psp;
         let fills_differ = comparison.agreement == Agreement::FilledDifferently;
-        let unsupported = comparison.unsupported().iter().map(|part| format!("{} {}: {}", part.document, part.path, part.why));
+        let unsupported = comparison
+            .unsupported()
+            .iter()
+            .map(|part| format!("{} {}: {}", part.document, part.path, part.why));
         Some(Self {
             kind: comparison.agreement,
             namespace: psp.namespace.clone(),
@@ -156,7 +159,12 @@ impl Counts {
 impl TargetFindings {
     /// How the target relates to PodSecurityPolicy, over what was compared and no further: see [`Self::rung`].
     pub fn relation(&self) -> Relation {
-        let Counts { stricter, looser, not_evaluated, .. } = self.counts;
+        let Counts {
+            stricter,
+            looser,
+            not_evaluated,
+            ..
+        } = self.counts;
         match (stricter > 0, looser > 0) {
             (true, true) => Relation::Incomparable,
             _ if not_evaluated > 0 || self.compared == 0 => Relation::Unproven,
@@ -178,9 +186,7 @@ impl TargetFindings {
     }
 
     fn json(&self) -> Value {
-        let gap = |gap: &Gap| {
-            json!({"code": gap.code, "policy": gap.policy, "control": gap.control, "message": gap.message, "witness": gap.witness})
-        };
+        let gap = |gap: &Gap| json!({"code": gap.code, "policy": gap.policy, "control": gap.control, "message": gap.message, "witness": gap.witness});
         let part = |part: &Unsupported| json!({"document": part.document, "path": part.path, "why": part.why});
         json!({
             "target": self.target,

@@ -7,12 +7,21 @@ pub mod psa;
 
 use serde_json::Value;
 
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
+
+/// Every target, in the order in which reports list them.
+pub static TARGETS: [&dyn Target; 1] = [&psa::Psa];
 
 /// One engine.
 pub trait Target: Sync {
     /// The target's name on the command line, e.g. `vap`.
     fn name(&self) -> &'static str;
+
+    /// Whether what is emitted with these options fills pods in, as policies did. Where not, lost fills are gaps, and the
+    /// resulting pods are not compared.
+    fn fills_in(&self, _options: &Options) -> bool {
+        false
+    }
 
     /// The translation of a plan.
     fn emit(&self, plan: &Plan<'_>) -> Emission;

@@ -13,7 +13,12 @@ use crate::yaml::to_yaml;
 impl Decision {
     /// The decision with its reasons. `submitted` is the pod before admission, for the diff.
     pub fn text(&self, submitted: &Value) -> String {
-        let mut out = format!("{} {}{}\n", self.headline(), paint(DIM, self.requester()), paint(DIM, format!("  {}", self.source)));
+        let mut out = format!(
+            "{} {}{}\n",
+            self.headline(),
+            paint(DIM, self.requester()),
+            paint(DIM, format!("  {}", self.source))
+        );
         match self.verdict {
             Word::Admitted => self.push_changes(submitted, &mut out),
             Word::Ignored => push_lines(&mut out, self.message.as_deref().unwrap_or_default()),
@@ -42,16 +47,26 @@ impl Decision {
     }
 
     fn requester(&self) -> String {
-        let user = if self.user.is_empty() { "anyone".into() } else { printable(&self.user) };
+        let user = if self.user.is_empty() {
+            "anyone".into()
+        } else {
+            printable(&self.user)
+        };
         format!("(as {user}, service account {})", printable(&self.service_account))
     }
 
     fn push_reasons(&self, out: &mut String) {
         push_lines(out, &printable_long(self.message.as_deref().unwrap_or_default()));
         if self.verdict == Word::Denied && self.usable.is_empty() {
-            push_lines(out, "neither the requester nor the service account may use any policy in this namespace");
+            push_lines(
+                out,
+                "neither the requester nor the service account may use any policy in this namespace",
+            );
         }
-        for Denial { policy, field, detail, .. } in &self.denials {
+        for Denial {
+            policy, field, detail, ..
+        } in &self.denials
+        {
             let policy = policy.as_deref().map_or("the API server".into(), printable);
             let line = format!("{policy}: {} {}", printable(field), printable(detail));
             push_lines(out, &paint(DIM, line.trim_end()));
@@ -97,5 +112,14 @@ fn push_lines(out: &mut String, text: &str) {
 
 /// A message of the API server: never cut, control characters escaped.
 fn printable_long(message: &str) -> String {
-    message.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    message
+        .chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
 }

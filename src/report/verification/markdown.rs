@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Difference, TargetFindings, Verification};
+use crate::report::text::{escaped, fenced};
 use crate::yaml::to_yaml;
 
 impl Verification {
@@ -48,9 +49,15 @@ impl TargetFindings {
             }
         };
         list("Good to know:", self.notes.iter().map(|note| escaped(note)).collect());
-        list("What the target cannot say:", self.gaps.iter().map(|gap| escaped(&gap.message)).collect());
+        list(
+            "What the target cannot say:",
+            self.gaps.iter().map(|gap| escaped(&gap.message)).collect(),
+        );
         let part = |part: &super::Unsupported| escaped(&format!("{} {}: {}", part.document, part.path, part.why));
-        list("What could not be evaluated:", self.unsupported.iter().map(part).collect());
+        list(
+            "What could not be evaluated:",
+            self.unsupported.iter().map(part).collect(),
+        );
         for difference in &self.differences {
             out.push_str(&difference.markdown());
         }
@@ -61,7 +68,12 @@ impl TargetFindings {
 impl Difference {
     fn markdown(&self) -> String {
         let user = if self.user.is_empty() { "anyone" } else { &self.user };
-        let mut out = format!("\n### {:?}: {}/{}\n\n", self.kind, escaped(&self.namespace), escaped(&self.name));
+        let mut out = format!(
+            "\n### {:?}: {}/{}\n\n",
+            self.kind,
+            escaped(&self.namespace),
+            escaped(&self.name)
+        );
         let mut row = |key: &str, value: &str| out.push_str(&format!("* {key}: {}\n", escaped(value)));
         row("requester", user);
         row("service account", &self.service_account);
@@ -70,44 +82,14 @@ impl Difference {
         }
         let admitted = || format!("admitted by {}", self.policy.as_deref().unwrap_or_default());
         row("PodSecurityPolicy", &self.psp_message.clone().unwrap_or_else(admitted));
-        let said = if self.target_messages.is_empty() { "admitted".to_owned() } else { self.target_messages.join("; ") };
+        let said = if self.target_messages.is_empty() {
+            "admitted".to_owned()
+        } else {
+            self.target_messages.join("; ")
+        };
         row("the target", &said);
         self.reasons.iter().for_each(|reason| row("because", reason));
         out.push_str(&fenced(&to_yaml(&self.pod).unwrap_or_default()));
         out
-    }
-}
-
-/// A block of YAML behind a fence that is longer than any run of backticks in it.
-fn fenced(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("\n{fence}yaml\n{text}{fence}\n")
-}
-
-/// Text in which Markdown and HTML see nothing but text, on one line.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' => out.extend(['\\', c]),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            c if c.is_control() => out.extend(c.escape_default()),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_files_stays_text() {
-        assert_eq!(escaped("<b>*x*\n| a"), "&lt;b&gt;\\*x\\*\\n\\| a");
-        assert!(fenced("a ```` b\n").starts_with("\n`````yaml\n"));
     }
 }

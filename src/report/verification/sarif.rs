@@ -21,10 +21,19 @@ impl Verification {
 }
 
 const RULES: [(Agreement, &str); 5] = [
-    (Agreement::Stricter, "PodSecurityPolicy admits the pod, the target denies it"),
-    (Agreement::Looser, "PodSecurityPolicy denies the pod, the target admits it"),
+    (
+        Agreement::Stricter,
+        "PodSecurityPolicy admits the pod, the target denies it",
+    ),
+    (
+        Agreement::Looser,
+        "PodSecurityPolicy denies the pod, the target admits it",
+    ),
     (Agreement::FilledDifferently, "The target fills the pod in differently"),
-    (Agreement::SeenOtherwise, "The newer server sees another pod than the old one did"),
+    (
+        Agreement::SeenOtherwise,
+        "The newer server sees another pod than the old one did",
+    ),
     (Agreement::NotEvaluated, "The target could not be evaluated"),
 ];
 
@@ -51,7 +60,8 @@ impl Difference {
             "message": {"text": format!("{target}: {}: {}", self.title(), self.summary())},
         });
         if let Some((file, line)) = self.place() {
-            let location = json!({"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}}});
+            let location =
+                json!({"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}}});
             result["locations"] = json!([location]);
         }
         result
@@ -62,7 +72,9 @@ impl Difference {
         let mut parts = self.source.rsplitn(3, ':').collect::<Vec<_>>();
         parts.reverse();
         let (file, line) = match parts.as_slice() {
-            [file, line, column] if column.parse::<u32>().is_ok() && line.parse::<u32>().is_ok() => ((*file).to_owned(), *line),
+            [file, line, column] if column.parse::<u32>().is_ok() && line.parse::<u32>().is_ok() => {
+                ((*file).to_owned(), *line)
+            }
             [front @ .., line] => (front.join(":"), *line),
             [] => return None,
         };
@@ -74,5 +86,13 @@ impl Difference {
 /// A path as a relative URI reference.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    path.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }

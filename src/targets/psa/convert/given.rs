@@ -50,7 +50,11 @@ struct Case<'a> {
 pub(super) fn given(plan: &Plan<'_>, version: Version, namespace: &str, union: &PolicySet) -> Given {
     let mut denied = Vec::new();
     let mut cases = Vec::new();
-    for request in plan.requests.iter().filter(|request| request.namespace == namespace && is_pod(request)) {
+    for request in plan
+        .requests
+        .iter()
+        .filter(|request| request.namespace == namespace && is_pod(request))
+    {
         match filled(plan, request, union) {
             Some(filled) => cases.push(Case { request, filled }),
             None => denied.push(name(request)),
@@ -63,10 +67,21 @@ pub(super) fn given(plan: &Plan<'_>, version: Version, namespace: &str, union: &
         let request = cases.get(blocker.pod)?.request;
         let next = fit_now.level.stricter()?;
         let passes_filled = evaluate(next, version, after.get(blocker.pod)?).is_allowed();
-        Some(BlockedPod { pod: name(request), source: request.source.to_string(), results: blocker.results, passes_filled })
+        Some(BlockedPod {
+            pod: name(request),
+            source: request.source.to_string(),
+            results: blocker.results,
+            passes_filled,
+        })
     });
     let blockers = blocked.collect();
-    Given { pods: cases.len(), level: fit_now.level, filled_level: fit(version, &after).level, blockers, denied }
+    Given {
+        pods: cases.len(),
+        level: fit_now.level,
+        filled_level: fit(version, &after).level,
+        blockers,
+        denied,
+    }
 }
 
 fn is_pod(request: &PodRequest) -> bool {
@@ -79,8 +94,13 @@ fn filled(plan: &Plan<'_>, request: &PodRequest, union: &PolicySet) -> Option<Va
     if plan.policies.is_empty() {
         return Some(request.pod.clone());
     }
-    let own = PodView::read(&request.pod, plan.cluster.plugin().release()).ok().map(|view| plan.cluster.usable(&request.as_request(), &view));
-    let endings = own.iter().chain([union]).map(|usable| decide(plan.cluster, &request.pod, usable));
+    let own = PodView::read(&request.pod, plan.cluster.plugin().release())
+        .ok()
+        .map(|view| plan.cluster.usable(&request.as_request(), &view));
+    let endings = own
+        .iter()
+        .chain([union])
+        .map(|usable| decide(plan.cluster, &request.pod, usable));
     let mut admitted = endings.filter_map(|ending| match ending {
         Ending::Admitted(pod) => Some(pod),
         Ending::Denied | Ending::Invalid => None,

@@ -28,8 +28,8 @@ use advice::Adviser;
 pub use advice::{Advice, Claim, NamespaceAdvice, advise};
 pub use given::{BlockedPod, Given};
 pub use recommend::Reasons;
-pub use relation::{Excess, LevelRelation, Refusal, Relation, Rung};
 use relation::Laboratory;
+pub use relation::{Excess, LevelRelation, Refusal, Relation, Rung};
 use subjects::Subjects;
 
 /// The target `psa`: labels on namespaces.
@@ -44,7 +44,11 @@ impl Target for Psa {
         let laboratory = Laboratory::new(plan);
         let advice = Adviser::new(&laboratory).advice();
         let subjects = Subjects::new(plan);
-        let names = advice.namespaces.iter().map(|advice| advice.namespace.as_str()).chain([""]);
+        let names = advice
+            .namespaces
+            .iter()
+            .map(|advice| advice.namespace.as_str())
+            .chain([""]);
         let usable: Vec<_> = names.map(|name| subjects.usable(name)).collect();
         Emission {
             documents: documents::documents(&advice, plan.namespaces),
@@ -85,11 +89,22 @@ fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<Strin
         notes.push(format!("granted policies everywhere, but counted in their own namespace only: {}; if one creates pods elsewhere, label that namespace by hand", listed(&names)));
     }
     if u64::from(plan.options.target_minor) > newest_minor() {
-        notes.push(format!("the standards are known here up to v1.{}; what is newer was judged as that version", newest_minor()));
+        notes.push(format!(
+            "the standards are known here up to v1.{}; what is newer was judged as that version",
+            newest_minor()
+        ));
     }
-    let odd: Vec<&str> = advice.namespaces.iter().map(|advice| advice.namespace.as_str()).filter(|name| !documents::is_label(name)).collect();
+    let odd: Vec<&str> = advice
+        .namespaces
+        .iter()
+        .map(|advice| advice.namespace.as_str())
+        .filter(|name| !documents::is_label(name))
+        .collect();
     if !odd.is_empty() {
-        notes.push(format!("no namespace can have these names, so they get no labels: {}", listed(&odd)));
+        notes.push(format!(
+            "no namespace can have these names, so they get no labels: {}",
+            listed(&odd)
+        ));
     }
     notes
 }
@@ -97,7 +112,11 @@ fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<Strin
 /// The names in backticks, the first few of many.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 4;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", printable(name))).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", printable(name)))
+        .collect();
     match names.len().checked_sub(SHOWN) {
         None | Some(0) => shown.join(", "),
         Some(more) => format!("{} and {more} more", shown.join(", ")),

@@ -34,7 +34,9 @@ pub(super) fn decide(cluster: &Cluster, seen: &Value, usable: &PolicySet) -> End
 
 /// What becomes of a pod of somebody who may use the policies, by position in the plug-in, for which `usable` is true.
 pub(super) fn decide_with(cluster: &Cluster, seen: &Value, usable: impl Fn(usize) -> bool) -> Ending {
-    let Ok(view) = PodView::read(seen, cluster.plugin().release()) else { return Ending::Invalid };
+    let Ok(view) = PodView::read(seen, cluster.plugin().release()) else {
+        return Ending::Invalid;
+    };
     match cluster.plugin().decide(Operation::Create, &view, usable) {
         Verdict::Admitted { pod: after, .. } => {
             let mut pod = seen.clone();

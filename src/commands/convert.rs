@@ -1,0 +1,147 @@
+//! `convert`: the policies of another engine, with a report.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::folder::Folder;
+use super::output::{counted, report_problems};
+use super::{Ending, reading, translation};
+use crate::cli::Convert;
+use crate::plan::Plan;
+use crate::report::conversion;
+use crate::report::style::{GOOD, HEAD, paint};
+use crate::targets::{Emission, Target};
+use crate::yaml::to_yaml;
+
+pub(super) fn run(arguments: &Convert) -> Result<Ending> {
+    let targets = translation::targets(&arguments.translation)?;
+    let inventory = reading::inventory(&arguments.input.paths)?;
+    let broken = report_problems(&inventory.problems);
+    if broken && !arguments.input.keep_going {
+        anyhow::bail!("nothing was written, because part of the input is broken; mend it, or add --keep-going");
+    }
+    let cluster = reading::cluster(&inventory, &arguments.input)?;
+    let namespaces = translation::namespaces(&inventory);
+    let requests = translation::requests(&inventory, "default", &arguments.input);
+    let plan = Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &requests);
+    let mut files = BTreeMap::new();
+    let mut emissions = Vec::new();
+    for target in &targets {
+        let emission = target.emit(&plan);
+        let prefix = if targets.len() > 1 {
+            format!("{}/", target.name())
+        } else {
+            String::new()
+        };
+        add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
+        emissions.push((target.name(), emission));
+    }
+    files.insert("report.md".to_owned(), conversion::markdown(&cluster, &emissions));
+    files.insert(
+        "report.json".to_owned(),
+        serde_json::to_string_pretty(&conversion::json(&cluster, &emissions))? + "\n",
+    );
+    let folder = Folder {
+        root: &arguments.output,
+        files,
+    };
+    finish(arguments, &folder, &emissions)
+}
+
+fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission)]) -> Result<Ending> {
+    if arguments.dry_run {
+        for (name, text) in &folder.files {
+            anstream::println!(
+                "{}\n{text}",
+                paint(HEAD, format!("# {}", folder.root.join(name).display()))
+            );
+        }
+        return Ok(Ending::Equal);
+    }
+    if arguments.diff {
+        return print_diff(folder);
+    }
+    let changes = folder.write(arguments.force)?;
+    let gaps: usize = emissions.iter().map(|(_, emission)| emission.gaps.len()).sum();
+    anstream::eprintln!(
+        "{}: {} written, {} unchanged, {} removed; {}; next: `psp-migrate verify … --against {}`",
+        paint(GOOD, arguments.output.display()),
+        counted(changes.written, "file"),
+        changes.unchanged,
+        changes.removed,
+        if gaps == 0 {
+            "no gaps".to_owned()
+        } else {
+            format!("{}, see report.md", counted(gaps, "gap"))
+        },
+        arguments.output.display()
+    );
+    Ok(Ending::Equal)
+}
+
+fn print_diff(folder: &Folder<'_>) -> Result<Ending> {
+    let mut differs = false;
+    for (name, text) in &folder.files {
+        let current = folder
+            .current(name)?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default();
+        if current != *text {
+            differs = true;
+            let name = folder.root.join(name).display().to_string();
+            let diff = similar::TextDiff::from_lines(&current, text);
+            anstream::print!("{}", diff.unified_diff().header(&name, &name));
+        }
+    }
+    Ok(if differs { Ending::Different } else { Ending::Equal })
+}
+
+fn add_files(
+    files: &mut BTreeMap<String, String>,
+    prefix: &str,
+    emission: &Emission,
+    bundle: bool,
+    target: &dyn Target,
+) -> Result<()> {
+    let mut by_file: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for emitted in &emission.documents {
+        let name = if bundle {
+            format!("{}.yaml", target.name())
+        } else {
+            emitted.file.clone()
+        };
+        by_file
+            .entry(format!("{prefix}{name}"))
+            .or_default()
+            .push(&emitted.document);
+    }
+    for (name, documents) in by_file {
+        files.insert(name, documents_text(&documents)?);
+    }
+    for text in &emission.texts {
+        files.insert(format!("{prefix}{}", text.file), text.text.clone());
+    }
+    Ok(())
+}
+
+/// Documents as one YAML stream.
+///
+/// # Errors
+/// A document that does not come back as it was: nobody gets to see text that means something else.
+pub(super) fn documents_text(documents: &[&Value]) -> Result<String> {
+    let mut text = String::new();
+    for document in documents {
+        if documents.len() > 1 {
+            text.push_str("---\n");
+        }
+        text.push_str(&to_yaml(document).context("cannot print a document")?);
+    }
+    let read_back = crate::input::objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    let expected: Vec<Value> = documents.iter().map(|document| (*document).clone()).collect();
+    if json!(read_back) != json!(expected) {
+        anyhow::bail!("a document does not read back as it was meant: please report this");
+    }
+    Ok(text)
+}

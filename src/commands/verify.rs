@@ -1,0 +1,138 @@
+//! `verify`: the policies of another engine beside PodSecurityPolicy, decision by decision.
+
+use std::path::Path;
+
+use anyhow::Result;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::output::report_problems;
+use super::{Ending, convert, reading, translation};
+use crate::cli::{Verify, VerifyFormat};
+use crate::cluster::Cluster;
+use crate::compare::{Terms, compare};
+use crate::input::{Inventory, objects_in_text, read_objects};
+use crate::pairing;
+use crate::plan::Plan;
+use crate::report::verification::{Difference, TargetFindings, Verification};
+use crate::requests::PodRequest;
+use crate::targets::{Context, Decider, Emission, Target};
+
+pub(super) fn run(arguments: &Verify) -> Result<Ending> {
+    let targets = translation::targets(&arguments.translation)?;
+    let mut inventory = reading::inventory(&arguments.input.paths)?;
+    let broken = report_problems(&std::mem::take(&mut inventory.problems)) & !arguments.input.keep_going;
+    let cluster = reading::cluster(&inventory, &arguments.input)?;
+    let namespaces = translation::namespaces(&inventory);
+    let mut given = translation::requests(&inventory, &arguments.namespace, &arguments.input);
+    if !arguments.pods.is_empty() {
+        let samples = Inventory::read(&arguments.pods);
+        report_problems(&samples.problems);
+        given.extend(translation::requests(&samples, &arguments.namespace, &arguments.input));
+    }
+    let plan = Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given);
+    let given_count = given.len();
+    let mut requests = pairing::with_every_requester(&cluster, &given);
+    let boundary_from = requests.len();
+    if !arguments.no_boundary {
+        requests.extend(pairing::boundary(&cluster, &plan, &namespaces));
+    }
+    let mut verification = Verification::default();
+    for target in targets {
+        let emission = target.emit(&plan);
+        let documents = documents(arguments, target, &emission)?;
+        let context = Context {
+            namespaces: &namespaces,
+            rbac: cluster.rbac(),
+            target_minor: arguments.translation.target_version,
+        };
+        let decider = target.read(&documents, &context);
+        let mut findings = findings(&cluster, decider.as_ref(), &requests, target, arguments)?;
+        findings.boundary = requests.len() - boundary_from;
+        if arguments.against.is_none() {
+            findings.gaps = emission.gaps;
+            findings.notes = emission.notes;
+        }
+        verification.targets.push(findings);
+    }
+    print(arguments, &verification)?;
+    let made_up = requests.len() - given_count;
+    anstream::eprintln!("{given_count} given, {made_up} more by pairing with requesters and at the policies' limits");
+    Ok(match verification.is_clean() {
+        _ if broken => Ending::Incomplete,
+        true => Ending::Equal,
+        false => Ending::Different,
+    })
+}
+
+/// The documents to verify: read from the folder, or from the text that was just emitted.
+fn documents(arguments: &Verify, target: &dyn Target, emission: &Emission) -> Result<Vec<Value>> {
+    let Some(folder) = &arguments.against else {
+        let emitted: Vec<&Value> = emission.documents.iter().map(|emitted| &emitted.document).collect();
+        let text = convert::documents_text(&emitted)?;
+        return objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message));
+    };
+    let own = folder.join(target.name());
+    let folder: &Path = if own.is_dir() { &own } else { folder };
+    if !folder.exists() {
+        anyhow::bail!("cannot read `{}`: there is no such folder", folder.display());
+    }
+    let (objects, problems) = read_objects(&[folder.to_path_buf()]);
+    if report_problems(&problems) {
+        anyhow::bail!("part of the policies in `{}` is broken", folder.display());
+    }
+    let is_policy = |object: &Value| object.get("apiVersion").is_some();
+    Ok(objects
+        .into_iter()
+        .map(|object| object.value)
+        .filter(is_policy)
+        .collect())
+}
+
+fn findings(
+    cluster: &Cluster,
+    decider: &dyn Decider,
+    requests: &[PodRequest],
+    target: &dyn Target,
+    arguments: &Verify,
+) -> Result<TargetFindings> {
+    let options = arguments.translation.options();
+    let terms = Terms {
+        target_minor: options.target_minor,
+        compares_pods: target.fills_in(&options),
+        compares_annotation: options.annotate && target.fills_in(&options),
+    };
+    let bar = super::output::progress(requests.len(), target.name());
+    let compared: Vec<_> = requests
+        .par_iter()
+        .map(|request| {
+            let comparison = compare(cluster, decider, request, terms);
+            bar.inc(1);
+            comparison.map(|comparison| (comparison.agreement, Difference::of(request, &comparison)))
+        })
+        .collect();
+    bar.finish_and_clear();
+    let mut findings = TargetFindings {
+        target: target.name().to_owned(),
+        compared: requests.len(),
+        ..TargetFindings::default()
+    };
+    for result in compared {
+        let (agreement, difference) = result?;
+        findings.counts.add(agreement);
+        findings.differences.extend(difference);
+    }
+    findings.unsupported = decider.unsupported().to_vec();
+    Ok(findings)
+}
+
+fn print(arguments: &Verify, verification: &Verification) -> Result<()> {
+    match arguments.format {
+        VerifyFormat::Text => anstream::print!("{}", verification.text()),
+        VerifyFormat::Markdown => anstream::print!("{}", verification.markdown()),
+        VerifyFormat::Json => anstream::println!("{}", serde_json::to_string_pretty(&verification.json())?),
+        VerifyFormat::Junit => anstream::print!("{}", verification.junit()),
+        VerifyFormat::Sarif => anstream::println!("{}", serde_json::to_string_pretty(&verification.sarif())?),
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Requests to compare decisions on: each pod with every relevant requester, and pods around every limit of the policies.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::admission::Operation;
+use crate::cluster::Cluster;
+use crate::constraint::boundary_pods;
+use crate::input::{Creator, Source, admit_service_account, default_pod};
+use crate::plan::Plan;
+use crate::rbac::{PolicySet, Rbac};
+use crate::requests::{PodRequest, anyone, impersonated};
+
+/// The given requests, and each of them again as somebody of every other class of requesters in its namespace.
+pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodRequest> {
+    let mut requests = Vec::with_capacity(given.len());
+    for request in given {
+        requests.push(request.clone());
+        let own = cluster
+            .rbac()
+            .usable(&request.namespace, &request.requester.user, &request.requester.groups);
+        for requester in requesters(cluster.rbac(), &request.namespace, own) {
+            requests.push(PodRequest {
+                requester,
+                ..request.clone()
+            });
+        }
+    }
+    requests
+}
+
+/// One requester for each set of policies that requesters may use in a namespace, other than `known`.
+fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
+    let mentioned = rbac.mentioned();
+    let users = mentioned.users.iter().map(|user| impersonated(user, &[]));
+    let accounts = mentioned
+        .service_accounts
+        .iter()
+        .map(|(namespace, name)| impersonated(&format!("system:serviceaccount:{namespace}:{name}"), &[]));
+    let groups = mentioned
+        .groups
+        .iter()
+        .filter(|group| !group.starts_with("system:"))
+        .map(|group| Creator {
+            groups: vec![(*group).to_owned(), "system:authenticated".to_owned()],
+            ..anyone()
+        });
+    let mut seen = BTreeSet::from([known]);
+    let everybody = users.chain(accounts).chain(groups).chain([anyone()]);
+    everybody
+        .filter(|requester| seen.insert(rbac.usable(namespace, &requester.user, &requester.groups)))
+        .collect()
+}
+
+/// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
+/// time.
+pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
+    let mut requests = Vec::new();
+    for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
+        let mut seen = BTreeSet::new();
+        for policy in 0..cluster.plugin().policies().len() {
+            if !cluster.may_use(policy, &usable) && !usable.is_empty() {
+                continue;
+            }
+            for demand in plan.demands(policy) {
+                for pod in ["containers", "initContainers"]
+                    .into_iter()
+                    .flat_map(|list| boundary_pods(&demand.axes, list))
+                {
+                    let request = request(&namespace, &account, pod);
+                    if seen.insert(request.pod.to_string()) {
+                        requests.push(request);
+                    }
+                }
+            }
+        }
+    }
+    requests
+}
+
+/// A namespace and a service account for each set of policies that service accounts may use.
+fn places(rbac: &Rbac, namespaces: &[Value]) -> Vec<(String, String, PolicySet)> {
+    let mentioned = rbac.mentioned();
+    let given = namespaces
+        .iter()
+        .filter_map(|namespace| namespace.pointer("/metadata/name")?.as_str());
+    let all: BTreeSet<&str> = mentioned
+        .namespaces
+        .iter()
+        .copied()
+        .chain(given)
+        .chain(["default"])
+        .collect();
+    let named = mentioned.service_accounts.iter().copied();
+    let mut seen = BTreeSet::new();
+    let mut places = Vec::new();
+    for (namespace, account) in named.chain(all.into_iter().map(|namespace| (namespace, "default"))) {
+        let usable = rbac.usable_by_account(namespace, account).clone();
+        if seen.insert(usable.clone()) {
+            places.push((namespace.to_owned(), account.to_owned(), usable));
+        }
+    }
+    places
+}
+
+fn request(namespace: &str, account: &str, mut pod: Value) -> PodRequest {
+    if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.insert("serviceAccountName".to_owned(), json!(account));
+        spec.insert("automountServiceAccountToken".to_owned(), json!(false));
+        spec.entry("containers")
+            .or_insert_with(|| json!([{"name": "main", "image": "image"}]));
+    }
+    default_pod(&mut pod);
+    admit_service_account(&mut pod, None, 24);
+    PodRequest {
+        namespace: namespace.to_owned(),
+        name: "p".to_owned(),
+        owner: None,
+        requester: anyone(),
+        subresource: String::new(),
+        operation: Operation::Create,
+        pod,
+        old_pod: None,
+        ignored: None,
+        source: Source {
+            file: "".into(),
+            line: 0,
+            column: 0,
+        },
+    }
+}
