@@ -21,6 +21,7 @@ mod position;
 mod pretty_list;
 mod problem;
 mod scalar;
+mod sort_out;
 mod workload;
 mod yaml;
 
