@@ -283,4 +283,31 @@ mod tests {
         assert!(problems("just text\n")[0].contains("error"));
         assert!(problems("# nothing\n").is_empty());
     }
+
+    #[test]
+    fn audit_events_need_the_object_of_a_request() {
+        let event =
+            |rest: &str| format!("{{\"apiVersion\": \"audit.k8s.io/v1\", \"kind\": \"Event\", \"stage\": \"{rest}}}");
+        assert_eq!(
+            read(&event("ResponseComplete\", \"requestObject\": {}")).objects.len(),
+            1
+        );
+        for rest in ["ResponseComplete\"", "ResponseStarted\", \"requestObject\": {}"] {
+            assert_eq!(read(&event(rest)).others.get("Event"), Some(&1), "{rest}");
+        }
+    }
+
+    #[test]
+    fn the_pod_of_an_admission_review_is_held_against_its_type() {
+        let review = |pid: &str| {
+            format!(
+                "apiVersion: admission.k8s.io/v1\nkind: AdmissionReview\nrequest:\n  object: {{apiVersion: v1, kind: Pod, spec: {{hostPID: {pid}, bad: 1}}}}\n"
+            )
+        };
+        assert_eq!(read(&review("yes")).objects.len(), 1);
+        assert_eq!(
+            problems(&review("'yes'")),
+            ["f.yaml:14:55: error: `spec.hostPID` takes a boolean, not the string `\"yes\"`"]
+        );
+    }
 }

@@ -176,8 +176,9 @@ impl Sorter<'_> {
             return self.untyped(found);
         }
         match kind(api_version, name) {
+            Kind::Known(Class::AuditEvent) if !carries_object(&found.value) => self.count(name),
             Kind::Known(class) => self.known(class, found),
-            Kind::Other => *self.parsed.others.entry(name.to_owned()).or_insert(0) += 1,
+            Kind::Other => self.count(name),
             Kind::NoSuchVersion => {
                 let message = format!("`{}` has no {name} in any release; skipped", printable(api_version));
                 let problem = Problem::warning("no-such-version", self.source(found.line), message);
@@ -194,6 +195,10 @@ impl Sorter<'_> {
                 self.report(child(found.path, "kind"), Part::Value, problem);
             }
         }
+    }
+
+    fn count(&mut self, kind: &str) {
+        *self.parsed.others.entry(kind.to_owned()).or_insert(0) += 1;
     }
 
     /// Values files and the like are only skipped; half a type is a mistake.
@@ -362,6 +367,12 @@ impl Sorter<'_> {
             self.parsed.problems.push(problem);
         }
     }
+}
+
+/// An audit event of the level `Request` or more, of the stage at which the request came or at which it was answered.
+fn carries_object(event: &Value) -> bool {
+    let has_object = event.get("requestObject").is_some_and(Value::is_object);
+    has_object && matches!(text(event, "stage"), "RequestReceived" | "ResponseComplete" | "Panic")
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
