@@ -259,11 +259,11 @@ fn scrambled_text_is_no_harm() {
 
 #[test]
 fn many_problems_are_found_quickly_and_few_are_shown() {
-    let text: String = (0..20_000)
+    let text: String = (0..5_000)
         .map(|n| format!("- {{apiVersion: v1, kind: Pod, metadata: {{name: p{n}}}, bad{n}: 1, bad: 2}}\n"))
         .collect();
     let found = read(format!("apiVersion: v1\nkind: List\nitems:\n{text}").as_bytes(), 60);
-    assert_eq!(found.pods.len(), 20_002);
+    assert_eq!(found.pods.len(), 5_002);
     let repeats = "a: 1\n".repeat(100_000);
     assert!(read(repeats.as_bytes(), 60).problems.len() < 20);
 }

@@ -22,13 +22,13 @@ fn recordings() -> PathBuf {
     }
 }
 
-/// The account that the pod names, in the request's namespace.
+/// The account that the pod names, in the request's namespace; of two of the same name the last one.
 fn account<'a>(case: &'a Value, request: &Value) -> Option<&'a Value> {
     let name = request["pod"]["spec"]["serviceAccountName"]
         .as_str()
         .filter(|name| !name.is_empty())
         .unwrap_or("default");
-    case["objects"].as_array().unwrap().iter().find(|object| {
+    case["objects"].as_array().unwrap().iter().rfind(|object| {
         object["kind"] == "ServiceAccount"
             && object["metadata"]["name"] == name
             && object["metadata"]["namespace"] == request["namespace"]

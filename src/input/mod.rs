@@ -20,6 +20,7 @@ mod parse;
 mod position;
 mod problem;
 mod scalar;
+mod sort_out;
 mod workload;
 mod yaml;
 

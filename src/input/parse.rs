@@ -1,18 +1,15 @@
 //! From a document's text to its objects: lists flattened, each object held against its API type, every problem told
 //! with its place. A function of the text alone; it never fails, it reports.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::documents::RawDocument;
-use super::kind::{Class, Kind, kind};
-use super::locate::{Part, Place, locate};
+use super::kind::Class;
 use super::position::{Source, Sourced};
-use super::problem::{Problem, Severity, printable};
-use super::{json, yaml};
-use crate::schema::{FieldPath, Finding, FindingKind, Segment, check, object_type};
+use super::problem::Problem;
+use super::{json, sort_out, yaml};
 
 /// What one document holds.
 #[derive(Debug, Default)]
@@ -31,7 +28,7 @@ pub fn parse(raw: &RawDocument) -> Parsed {
     match values(raw) {
         Ok(sections) => sections
             .into_iter()
-            .for_each(|section| section.sort_out(raw, &mut parsed)),
+            .for_each(|section| sort_out::sort_out(section, raw, &mut parsed)),
         Err(fault) => parsed.problems.push(unreadable(raw, &fault)),
     }
     parsed
@@ -63,13 +60,13 @@ fn flatten(mut value: Value, source: &Source, objects: &mut Vec<Sourced<Value>>)
 }
 
 /// A value of the document with the text that it was read from.
-struct Section<'a> {
-    text: &'a str,
-    first_line: u32,
-    value: Value,
-    item_lines: Vec<u32>,
-    duplicates: Vec<yaml::Duplicate>,
-    unread: Option<usize>,
+pub(super) struct Section<'a> {
+    pub(super) text: &'a str,
+    pub(super) first_line: u32,
+    pub(super) value: Value,
+    pub(super) item_lines: Vec<u32>,
+    pub(super) duplicates: Vec<yaml::Duplicate>,
+    pub(super) unread: Option<usize>,
 }
 
 /// YAML is one value; JSON may be several, one after the other.
@@ -189,374 +186,13 @@ fn unreadable(raw: &RawDocument, fault: &yaml::Fault) -> Problem {
     }
 }
 
-fn template(source: Source) -> Problem {
+pub(super) fn template(source: Source) -> Problem {
     Problem::error("template", source, "this is the source of a template, not YAML yet")
         .help("render it first, e.g. `helm template CHART | psp-migrate … -`")
 }
 
-fn narrow(number: usize) -> u32 {
+pub(super) fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// A problem whose place is still a path.
-struct Unplaced {
-    path: Vec<Segment>,
-    part: Part,
-    problem: Problem,
-}
-
-/// Sorts the objects of a section out and collects what is wrong with them.
-struct Sorter<'a> {
-    section: &'a Section<'a>,
-    raw: &'a RawDocument,
-    parsed: &'a mut Parsed,
-    unplaced: Vec<Unplaced>,
-    /// The text's lines, once they are needed.
-    lines: OnceCell<Vec<&'a str>>,
-}
-
-/// An object on its way: what a list says of its elements, and where it stands.
-struct Found {
-    value: Value,
-    path: Vec<Segment>,
-    line: u32,
-}
-
-impl Section<'_> {
-    fn sort_out(mut self, raw: &RawDocument, parsed: &mut Parsed) {
-        let value = std::mem::take(&mut self.value);
-        let first = parsed.problems.len();
-        let mut sorter = Sorter {
-            section: &self,
-            raw,
-            parsed,
-            unplaced: Vec::new(),
-            lines: OnceCell::new(),
-        };
-        sorter.duplicates();
-        let line = sorter.line_of_content();
-        sorter.any(Found {
-            value,
-            path: Vec::new(),
-            line,
-        });
-        sorter.place();
-        if let Some(problems) = parsed.problems.get_mut(first..) {
-            problems.sort_by(|a, b| a.source.cmp(&b.source));
-        }
-    }
-}
-
-impl Sorter<'_> {
-    /// The first line that is neither blank nor comment nor separator.
-    fn line_of_content(&self) -> u32 {
-        let says_nothing =
-            |line: &str| line.trim().is_empty() || line.starts_with("---") || line.trim_start().starts_with('#');
-        self.section.first_line.saturating_add(narrow(
-            self.section.text.lines().take_while(|line| says_nothing(line)).count(),
-        ))
-    }
-
-    fn source(&self, line: u32) -> Source {
-        Source::line(&self.raw.file, line)
-    }
-
-    fn duplicates(&mut self) {
-        for duplicate in &self.section.duplicates {
-            let place = Place {
-                line: duplicate.line,
-                column: duplicate.column,
-                width: duplicate.key.chars().count(),
-            };
-            let message = format!("`{}` stands here twice; the last one counts", printable(&duplicate.key));
-            let problem = Problem::warning("duplicate-key", self.source(0), message);
-            self.parsed.problems.push(self.at(problem, place));
-        }
-        if let Some(line) = self.section.unread {
-            let problem = Problem::warning(
-                "unread",
-                self.source(0),
-                "what follows `...` is not read, as by kubectl",
-            );
-            let problem = self.at(
-                problem.help("begin a document with `---`"),
-                Place {
-                    line,
-                    column: 1,
-                    width: 1,
-                },
-            );
-            self.parsed.problems.push(problem);
-        }
-    }
-
-    fn at(&self, mut problem: Problem, place: Place) -> Problem {
-        problem.source.line = self
-            .section
-            .first_line
-            .saturating_add(narrow(place.line))
-            .saturating_sub(1);
-        problem.source.column = narrow(place.column);
-        let lines = self.lines.get_or_init(|| self.section.text.lines().collect());
-        problem.underline(
-            lines.get(place.line.saturating_sub(1)).copied().unwrap_or(""),
-            place.width,
-        )
-    }
-
-    fn report(&mut self, path: Vec<Segment>, part: Part, problem: Problem) {
-        self.unplaced.push(Unplaced { path, part, problem });
-    }
-
-    /// An object, a list of objects, or nothing.
-    fn any(&mut self, found: Found) {
-        if found.value.is_null() {
-            return;
-        }
-        if !found.value.is_object() {
-            let problem = Problem::error(
-                "not-an-object",
-                self.source(found.line),
-                "this is no Kubernetes object: it is no mapping",
-            );
-            return self.report(found.path, Part::Value, problem);
-        }
-        match text(&found.value, "kind").strip_suffix("List") {
-            Some(element)
-                if found
-                    .value
-                    .get("items")
-                    .is_none_or(|items| items.is_array() || items.is_null()) =>
-            {
-                let element = element.to_owned();
-                self.list(found, &element);
-            }
-            _ => self.object(found),
-        }
-    }
-
-    fn list(&mut self, mut list: Found, element: &str) {
-        let api_version = text(&list.value, "apiVersion").to_owned();
-        let Some(Value::Array(items)) = list.value.get_mut("items").map(Value::take) else {
-            return;
-        };
-        for (index, mut value) in items.into_iter().enumerate() {
-            // The elements of a typed list may leave their type to it.
-            if let (Some(fields), false) = (value.as_object_mut(), element.is_empty()) {
-                fields.entry("kind").or_insert_with(|| element.into());
-                fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
-            }
-            let mut path = list.path.clone();
-            path.extend([Segment::Field("items".to_owned()), Segment::Index(index)]);
-            let own_line = self.section.item_lines.get(index).filter(|_| list.path.is_empty());
-            let line = own_line.map_or(list.line, |line| {
-                self.section.first_line.saturating_add(*line).saturating_sub(1)
-            });
-            self.any(Found { value, path, line });
-        }
-    }
-
-    fn object(&mut self, found: Found) {
-        let (api_version, name) = (text(&found.value, "apiVersion"), text(&found.value, "kind"));
-        if api_version.is_empty() || name.is_empty() {
-            return self.untyped(found);
-        }
-        match kind(api_version, name) {
-            Kind::Known(class) => self.known(class, found),
-            Kind::Other => *self.parsed.others.entry(name.to_owned()).or_insert(0) += 1,
-            Kind::NoSuchVersion => {
-                let message = format!("`{}` has no {name} in any release; skipped", printable(api_version));
-                let problem = Problem::warning("no-such-version", self.source(found.line), message);
-                self.report(child(found.path, "apiVersion"), Part::Value, problem);
-            }
-            Kind::Misspelled(meant) => {
-                let message = format!(
-                    "`{}` is no kind of `{}`; skipped",
-                    printable(name),
-                    printable(api_version)
-                );
-                let problem = Problem::warning("unknown-kind", self.source(found.line), message)
-                    .help(format!("did you mean `{meant}`?"));
-                self.report(child(found.path, "kind"), Part::Value, problem);
-            }
-        }
-    }
-
-    /// Values files and the like are only skipped; half a type is a mistake.
-    fn untyped(&mut self, found: Found) {
-        let has = |field: &str| found.value.get(field).is_some();
-        let is_chart = has("apiVersion") && has("name") && has("version");
-        let problem = match (has("apiVersion") || has("kind")) && !is_chart {
-            true => Problem::error(
-                "not-an-object",
-                self.source(found.line),
-                "an object needs both `apiVersion` and `kind`, as text",
-            ),
-            false => Problem::warning(
-                "not-an-object",
-                self.source(found.line),
-                "this is no Kubernetes object; skipped",
-            ),
-        };
-        self.report(found.path, Part::Value, problem);
-    }
-
-    fn known(&mut self, class: Class, found: Found) {
-        let before = self.unplaced.len();
-        self.check_type(class, &found);
-        self.check_name(class, &found);
-        let refused = self
-            .unplaced
-            .iter()
-            .skip(before)
-            .any(|it| it.problem.severity == Severity::Error);
-        if !refused {
-            let source = self.source(found.line);
-            self.parsed.objects.push((
-                class,
-                Sourced {
-                    value: found.value,
-                    source,
-                },
-            ));
-        }
-    }
-
-    fn check_type(&mut self, class: Class, found: &Found) {
-        if matches!(class, Class::AdmissionReview | Class::AuditEvent) {
-            return self.check_request(class, found);
-        }
-        if let Some(of) = object_type(text(&found.value, "apiVersion"), text(&found.value, "kind")) {
-            for finding in check(of, &found.value) {
-                self.finding(&found.path, finding, found.line);
-            }
-        }
-    }
-
-    /// A pod that has been through a server: it can be of a wrong type only if somebody wrote it by hand.
-    fn check_request(&mut self, class: Class, found: &Found) {
-        let request = if class == Class::AdmissionReview {
-            found.value.get("request")
-        } else {
-            Some(&found.value)
-        };
-        let Some(request) = request.filter(|request| request.is_object()) else {
-            let problem = Problem::error(
-                "wrong-type",
-                self.source(found.line),
-                "an AdmissionReview without a `request`",
-            );
-            return self.report(found.path.clone(), Part::Value, problem);
-        };
-        for field in ["object", "oldObject", "requestObject"] {
-            let object = request.get(field).unwrap_or(&Value::Null);
-            let Some(of) = object_type(text(object, "apiVersion"), text(object, "kind")) else {
-                continue;
-            };
-            let path = if class == Class::AdmissionReview {
-                child(found.path.clone(), "request")
-            } else {
-                found.path.clone()
-            };
-            let wrong = check(of, object)
-                .into_iter()
-                .filter(|finding| matches!(finding.kind, FindingKind::WrongType { .. }));
-            wrong.for_each(|finding| self.finding(&child(path.clone(), field), finding, found.line));
-        }
-    }
-
-    fn finding(&mut self, prefix: &[Segment], finding: Finding, line: u32) {
-        // What a server says of an object's state is not the user's to mend.
-        let in_status = finding.path.0.first() == Some(&Segment::Field("status".to_owned()));
-        let path = finding.path.to_string();
-        let path = printable(&path);
-        let (problem, part) = match finding.kind {
-            FindingKind::WrongType { expected, got } => {
-                let message = format!("`{path}` takes {expected}, not {}", printable(&got));
-                let is_word = expected == "a string" && got.ends_with('`');
-                let help = is_word.then(|| "YAML reads this word so: put it in quotes".to_owned());
-                (
-                    Problem {
-                        help,
-                        ..Problem::error("wrong-type", self.source(line), message)
-                    },
-                    Part::Value,
-                )
-            }
-            _ if in_status => return,
-            FindingKind::UnknownField { suggestion } => {
-                let problem = Problem::warning(
-                    "unknown-field",
-                    self.source(line),
-                    format!("unknown field `{path}`: the API server drops it"),
-                );
-                (
-                    Problem {
-                        help: suggestion,
-                        ..problem
-                    },
-                    Part::Key,
-                )
-            }
-            FindingKind::NewerThan124 => {
-                let message = format!(
-                    "Kubernetes 1.24 does not know the field `{path}`: a server with PodSecurityPolicy drops it"
-                );
-                (Problem::warning("newer-field", self.source(line), message), Part::Key)
-            }
-        };
-        let path = prefix.iter().cloned().chain(finding.path.0).collect();
-        self.report(path, part, problem);
-    }
-
-    fn check_name(&mut self, class: Class, found: &Found) {
-        let metadata = found.value.get("metadata").unwrap_or(&Value::Null);
-        let (name, generated) = (text(metadata, "name"), text(metadata, "generateName"));
-        let needed = match class {
-            Class::Pod | Class::AdmissionReview | Class::AuditEvent => false,
-            Class::Workload => generated.is_empty(),
-            _ => true,
-        };
-        if [name, generated, text(metadata, "namespace")]
-            .iter()
-            .any(|text| text.contains("{{"))
-        {
-            let problem = template(self.source(found.line));
-            self.report(child(found.path.clone(), "metadata"), Part::Key, problem);
-        } else if needed && name.is_empty() {
-            let message = format!("a {} without a `metadata.name`", text(&found.value, "kind"));
-            let problem = Problem::error("no-name", self.source(found.line), message);
-            self.report(child(found.path.clone(), "metadata"), Part::Key, problem);
-        }
-    }
-
-    /// Finds the places of all problems in one walk over the text.
-    fn place(mut self) {
-        if self.unplaced.is_empty() {
-            return;
-        }
-        let unplaced = std::mem::take(&mut self.unplaced);
-        let (wanted, problems): (Vec<_>, Vec<_>) = unplaced
-            .into_iter()
-            .map(|it| ((FieldPath(it.path), it.part), it.problem))
-            .unzip();
-        for (problem, place) in problems.into_iter().zip(locate(self.section.text, &wanted)) {
-            let problem = match place {
-                Some(place) => self.at(problem, place),
-                None => problem,
-            };
-            self.parsed.problems.push(problem);
-        }
-    }
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object.get(field).and_then(Value::as_str).unwrap_or("")
-}
-
-fn child(mut path: Vec<Segment>, field: &str) -> Vec<Segment> {
-    path.push(Segment::Field(field.to_owned()));
-    path
 }
 
 #[cfg(test)]
@@ -671,5 +307,32 @@ mod tests {
         assert!(problems("apiVersion: v2\nname: x\nversion: 1.0.0\n")[0].contains("warning"));
         assert!(problems("just text\n")[0].contains("error"));
         assert!(problems("# nothing\n").is_empty());
+    }
+
+    #[test]
+    fn audit_events_need_the_object_of_a_request() {
+        let event =
+            |rest: &str| format!("{{\"apiVersion\": \"audit.k8s.io/v1\", \"kind\": \"Event\", \"stage\": \"{rest}}}");
+        assert_eq!(
+            read(&event("ResponseComplete\", \"requestObject\": {}")).objects.len(),
+            1
+        );
+        for rest in ["ResponseComplete\"", "ResponseStarted\", \"requestObject\": {}"] {
+            assert_eq!(read(&event(rest)).others.get("Event"), Some(&1), "{rest}");
+        }
+    }
+
+    #[test]
+    fn the_pod_of_an_admission_review_is_held_against_its_type() {
+        let review = |pid: &str| {
+            format!(
+                "apiVersion: admission.k8s.io/v1\nkind: AdmissionReview\nrequest:\n  object: {{apiVersion: v1, kind: Pod, spec: {{hostPID: {pid}, bad: 1}}}}\n"
+            )
+        };
+        assert_eq!(read(&review("yes")).objects.len(), 1);
+        assert_eq!(
+            problems(&review("'yes'")),
+            ["f.yaml:14:55: error: `spec.hostPID` takes a boolean, not the string `\"yes\"`"]
+        );
     }
 }
