@@ -25,9 +25,7 @@ fn main() {
 }
 
 fn pods() -> Vec<Value> {
-    let file = std::fs::File::open(WHOLE)
-        .or_else(|_| std::fs::File::open(SUBSET))
-        .unwrap();
+    let file = std::fs::File::open(WHOLE).or_else(|_| std::fs::File::open(SUBSET)).unwrap();
     let lines = BufReader::new(GzDecoder::new(file)).lines();
     let cases = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     cases.filter_map(|mut case| Some(case.get_mut("pod")?.take())).collect()

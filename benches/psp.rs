@@ -1,5 +1,7 @@
 //! Decisions per second on recorded requests, on one core: pods decoded beforehand, as the plug-in gets them.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a bench is no production code")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -38,11 +40,7 @@ impl Owned {
             groups: &self.groups,
             subresource: &self.subresource,
             pod: &self.pod,
-            operation: if self.old_pod.is_some() {
-                Operation::Update
-            } else {
-                Operation::Create
-            },
+            operation: if self.old_pod.is_some() { Operation::Update } else { Operation::Create },
             old_pod: self.old_pod.as_ref(),
         }
     }
@@ -53,13 +51,8 @@ fn cases(name: &str) -> Vec<Case> {
     let case = |case: &Value| {
         let objects = case["objects"].as_array().unwrap();
         let policies = objects.iter().filter(|object| object["kind"] == "PodSecurityPolicy");
-        let options = RbacOptions {
-            aggregate: false,
-            bootstrap: false,
-        };
-        let cluster = Cluster::new(policies, objects, Release::default(), options)
-            .unwrap()
-            .without_pod_validation();
+        let options = RbacOptions { aggregate: false, bootstrap: false };
+        let cluster = Cluster::new(policies, objects, Release::default(), options).unwrap().without_pod_validation();
         let request = |request: &Value| Owned {
             namespace: text(&request["namespace"]),
             user: text(&request["user"]),
@@ -68,10 +61,7 @@ fn cases(name: &str) -> Vec<Case> {
             pod: admission_pod(case, request, "pod"),
             old_pod: request.get("oldPod").map(|_| admission_pod(case, request, "oldPod")),
         };
-        Case {
-            cluster,
-            requests: case["requests"].as_array().unwrap().iter().map(request).collect(),
-        }
+        Case { cluster, requests: case["requests"].as_array().unwrap().iter().map(request).collect() }
     };
     Recorded::read(name).cases.iter().map(case).collect()
 }
@@ -80,16 +70,9 @@ fn cases(name: &str) -> Vec<Case> {
 #[divan::bench(args = ["psp-core", "psp-boundary", "psp-adversarial", "psp-rbac"])]
 fn decide(bencher: divan::Bencher<'_, '_>, name: &str) {
     let cases = cases(name);
-    let view = |owned| {
-        (
-            Owned::request(owned),
-            PodView::read(&owned.pod, &Release::default()).unwrap(),
-        )
-    };
-    let views: Vec<(&Case, Vec<_>)> = cases
-        .iter()
-        .map(|case| (case, case.requests.iter().map(view).collect()))
-        .collect();
+    let view = |owned| (Owned::request(owned), PodView::read(&owned.pod, &Release::default()).unwrap());
+    let views: Vec<(&Case, Vec<_>)> =
+        cases.iter().map(|case| (case, case.requests.iter().map(view).collect())).collect();
     let count: usize = views.iter().map(|(_, requests)| requests.len()).sum();
     bencher.counter(ItemsCount::new(count)).bench(|| {
         for (case, requests) in &views {

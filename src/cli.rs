@@ -29,13 +29,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// When to colour the output; NO_COLOR is obeyed
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "PSP_MIGRATE_COLOR"
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PSP_MIGRATE_COLOR")]
     pub color: Color,
 }
 
@@ -73,12 +67,7 @@ pub struct Input {
     #[arg(long)]
     pub keep_going: bool,
     /// The release of the old server, 1.16 to 1.24, whose rules and wording apply
-    #[arg(
-        long,
-        value_name = "VERSION",
-        default_value = "1.24",
-        env = "PSP_MIGRATE_PSP_VERSION"
-    )]
+    #[arg(long, value_name = "VERSION", default_value = "1.24", env = "PSP_MIGRATE_PSP_VERSION")]
     pub psp_version: Release,
     /// Feature gates of the old server, e.g. `ProcMountType=true`
     #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',')]
@@ -260,13 +249,8 @@ pub enum Mode {
 }
 
 fn target_minor(text: &str) -> Result<u8, String> {
-    let minor = text
-        .trim_start_matches('v')
-        .strip_prefix("1.")
-        .and_then(|minor| minor.parse().ok());
-    minor
-        .filter(|minor| (30..=37).contains(minor))
-        .ok_or_else(|| "a version from 1.30 to 1.37 is wanted".to_owned())
+    let minor = text.trim_start_matches('v').strip_prefix("1.").and_then(|minor| minor.parse().ok());
+    minor.filter(|minor| (30..=37).contains(minor)).ok_or_else(|| "a version from 1.30 to 1.37 is wanted".to_owned())
 }
 
 impl Translation {

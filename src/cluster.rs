@@ -120,21 +120,13 @@ impl Cluster {
         let plugin = Plugin::new(release, used);
         let positions = plugin.policies().iter().filter_map(position).collect();
         let rbac = Rbac::build(rbac_objects, &names, options);
-        Ok(Self {
-            positions,
-            plugin,
-            rbac,
-            policies,
-        })
+        Ok(Self { positions, plugin, rbac, policies })
     }
 
     /// Leaves API validation of filled pods aside.
     #[must_use]
     pub fn without_pod_validation(self) -> Self {
-        Self {
-            plugin: self.plugin.without_pod_validation(),
-            ..self
-        }
+        Self { plugin: self.plugin.without_pod_validation(), ..self }
     }
 
     /// Every policy object, by name.
@@ -155,8 +147,7 @@ impl Cluster {
     /// What the pod's service account or the requester may use, in the plug-in's order.
     pub fn usable(&self, request: &Request<'_>, pod: &PodView<'_>) -> PolicySet {
         let account = Some(pod.service_account_name);
-        self.rbac
-            .usable_by_request(request.namespace, account, request.user, request.groups)
+        self.rbac.usable_by_request(request.namespace, account, request.user, request.groups)
     }
 
     /// Whether the plug-in looks at a request at all.
@@ -178,16 +169,12 @@ impl Cluster {
 
     /// Decides about a request that is not ignored, given what is usable.
     pub fn decide_usable<'a>(&'a self, request: &Request<'_>, pod: &PodView<'a>, usable: &PolicySet) -> Verdict<'a> {
-        self.plugin
-            .decide(request.operation, pod, |policy| self.may_use(policy, usable))
+        self.plugin.decide(request.operation, pod, |policy| self.may_use(policy, usable))
     }
 
     /// Who may use a policy of the plug-in, and where.
     pub fn grants_of(&self, policy: usize) -> Vec<GrantAtom> {
-        self.positions
-            .get(policy)
-            .map(|position| self.rbac.policy_grants(*position))
-            .unwrap_or_default()
+        self.positions.get(policy).map(|position| self.rbac.policy_grants(*position)).unwrap_or_default()
     }
 
     /// A policy's `spec` and annotations as plain data, with API defaults.
@@ -198,9 +185,7 @@ impl Cluster {
 
     /// Whether a policy of the plug-in is among the usable ones.
     pub fn may_use(&self, policy: usize, usable: &PolicySet) -> bool {
-        self.positions
-            .get(policy)
-            .is_some_and(|position| usable.contains(*position))
+        self.positions.get(policy).is_some_and(|position| usable.contains(*position))
     }
 }
 
@@ -219,14 +204,8 @@ fn read_policies<'v>(
 ) -> Result<Policies, (usize, serde_json::Error)> {
     let mut known = Vec::new();
     for (position, manifest) in manifests.into_iter().enumerate() {
-        let policy = PodSecurityPolicy::from_value(manifest)
-            .map_err(|error| (position, error))?
-            .stored(release);
-        known.push(KnownPolicy {
-            policy,
-            position,
-            state: PolicyState::Used,
-        });
+        let policy = PodSecurityPolicy::from_value(manifest).map_err(|error| (position, error))?.stored(release);
+        known.push(KnownPolicy { policy, position, state: PolicyState::Used });
     }
     known.sort_by(|a, b| (a.name(), b.position).cmp(&(b.name(), a.position)));
     known.dedup_by(|later, kept| later.name() == kept.name());

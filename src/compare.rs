@@ -76,12 +76,7 @@ pub fn compare(
     });
     let seen_otherwise = modern::differences(&request.pod, terms.target_minor);
     let agreement = agreement(&psp, &target, &seen_otherwise, terms);
-    Ok(Comparison {
-        agreement,
-        psp,
-        target,
-        seen_otherwise,
-    })
+    Ok(Comparison { agreement, psp, target, seen_otherwise })
 }
 
 fn agreement(psp: &Decision, target: &TargetVerdict, seen_otherwise: &[String], terms: Terms) -> Agreement {
@@ -96,11 +91,7 @@ fn agreement(psp: &Decision, target: &TargetVerdict, seen_otherwise: &[String], 
         _ => Agreement::Agree,
     };
     // The old server's view of such a pod is no yardstick, whatever comes out.
-    if seen_otherwise.is_empty() {
-        found
-    } else {
-        Agreement::SeenOtherwise
-    }
+    if seen_otherwise.is_empty() { found } else { Agreement::SeenOtherwise }
 }
 
 fn same_pod(psp: &Decision, target: &Value, terms: Terms) -> bool {

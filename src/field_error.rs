@@ -85,12 +85,7 @@ impl FieldError {
 
     /// `Too long`, with a limit in bytes.
     pub fn too_long(field: impl Into<String>, max_bytes: usize) -> Self {
-        Self::new(
-            field,
-            ErrorKind::TooLong,
-            "",
-            format!("must have at most {max_bytes} bytes"),
-        )
+        Self::new(field, ErrorKind::TooLong, "", format!("must have at most {max_bytes} bytes"))
     }
 
     /// The offending value as JSON: a string without Go's quotes, a number, a boolean, or Go's own spelling of anything else.
@@ -105,12 +100,7 @@ impl FieldError {
     }
 
     fn new(field: impl Into<String>, kind: ErrorKind, value: impl Display, detail: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            kind,
-            value: value.to_string(),
-            detail: detail.into(),
-        }
+        Self { field: field.into(), kind, value: value.to_string(), detail: detail.into() }
     }
 }
 
@@ -244,14 +234,8 @@ mod tests {
 
     #[test]
     fn prints_value_and_detail_where_upstream_does() {
-        assert_eq!(
-            FieldError::invalid("a.b", 7, "bad").to_string(),
-            "a.b: Invalid value: 7: bad"
-        );
-        assert_eq!(
-            FieldError::invalid("a.b", go_quote("q"), "").to_string(),
-            "a.b: Invalid value: \"q\""
-        );
+        assert_eq!(FieldError::invalid("a.b", 7, "bad").to_string(), "a.b: Invalid value: 7: bad");
+        assert_eq!(FieldError::invalid("a.b", go_quote("q"), "").to_string(), "a.b: Invalid value: \"q\"");
         assert_eq!(FieldError::required("a", "").to_string(), "a: Required value");
         assert_eq!(FieldError::forbidden("a", "no").to_string(), "a: Forbidden: no");
         assert_eq!(

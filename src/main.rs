@@ -26,7 +26,5 @@ fn main() -> ExitCode {
 /// The reader of the output went away, as `head` does: nothing is wrong.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io_errors = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    io_errors
-        .into_iter()
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    io_errors.into_iter().any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

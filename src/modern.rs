@@ -19,9 +19,8 @@ pub fn differences(pod: &Value, target_minor: u8) -> Vec<String> {
         reasons.extend(inert_annotations(pod));
     }
     if let Some(pod_type) = object_type("v1", "Pod") {
-        let newer = check(pod_type, pod)
-            .into_iter()
-            .filter(|finding| matches!(finding.kind, FindingKind::NewerThan124));
+        let newer =
+            check(pod_type, pod).into_iter().filter(|finding| matches!(finding.kind, FindingKind::NewerThan124));
         reasons.extend(newer.map(|finding| format!("`{}` is unknown to 1.24, which drops it", finding.path)));
     }
     reasons
@@ -33,9 +32,7 @@ fn inert_annotations(pod: &Value) -> Vec<String> {
     let seccomp = |key: &&String| *key == POD_SECCOMP_ANNOTATION || key.starts_with(CONTAINER_SECCOMP_ANNOTATION);
     let keys = annotations.into_iter().flat_map(Map::keys).filter(seccomp);
     let inert = keys.filter(|key| field_profile(pod, key).is_none());
-    inert
-        .map(|key| format!("the annotation `{}` has had no effect since 1.27", printable(key)))
-        .collect()
+    inert.map(|key| format!("the annotation `{}` has had no effect since 1.27", printable(key))).collect()
 }
 
 /// The seccomp field that stands for an annotation, if it is set.
@@ -53,10 +50,7 @@ fn field_profile<'p>(pod: &'p Value, key: &str) -> Option<&'p Value> {
 /// that names the policy unless that counts.
 pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
     let mut pod = pod.clone();
-    let annotations = pod
-        .pointer_mut("/metadata/annotations")
-        .map(Value::take)
-        .unwrap_or_default();
+    let annotations = pod.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
     let mut kept = Map::new();
     for (key, value) in annotations.as_object().cloned().unwrap_or_default() {
         if key == POD_SECCOMP_ANNOTATION || key.starts_with(CONTAINER_SECCOMP_ANNOTATION) {
@@ -82,18 +76,9 @@ fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
         _ => return,
     };
     for list in ContainerList::ALL {
-        let list = pod
-            .get_mut("spec")
-            .and_then(|spec| spec.get_mut(list.name()))
-            .and_then(Value::as_array_mut);
-        for found in list
-            .into_iter()
-            .flatten()
-            .filter(|it| it.get("name").is_some_and(|name| name == container))
-        {
-            let context = found
-                .as_object_mut()
-                .map(|it| it.entry("securityContext").or_insert_with(|| json!({})));
+        let list = pod.get_mut("spec").and_then(|spec| spec.get_mut(list.name())).and_then(Value::as_array_mut);
+        for found in list.into_iter().flatten().filter(|it| it.get("name").is_some_and(|name| name == container)) {
+            let context = found.as_object_mut().map(|it| it.entry("securityContext").or_insert_with(|| json!({})));
             if let Some(context) = context.and_then(Value::as_object_mut) {
                 context.entry("appArmorProfile").or_insert_with(|| field.clone());
             }
@@ -102,9 +87,7 @@ fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
 }
 
 fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
-    let lists = ContainerList::ALL
-        .into_iter()
-        .filter_map(move |list| pod.get("spec")?.get(list.name())?.as_array());
+    let lists = ContainerList::ALL.into_iter().filter_map(move |list| pod.get("spec")?.get(list.name())?.as_array());
     lists.flatten()
 }
 
@@ -143,9 +126,6 @@ mod tests {
         let key = format!("{APP_ARMOR_ANNOTATION}c");
         let pod = json!({"metadata": {"annotations": {key: "localhost/x"}}, "spec": {"containers": [{"name": "c"}]}});
         let profile = json!({"type": "Localhost", "localhostProfile": "x"});
-        assert_eq!(
-            in_todays_terms(&pod, true)["spec"]["containers"][0]["securityContext"]["appArmorProfile"],
-            profile
-        );
+        assert_eq!(in_todays_terms(&pod, true)["spec"]["containers"][0]["securityContext"]["appArmorProfile"], profile);
     }
 }

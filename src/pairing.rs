@@ -17,14 +17,9 @@ pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodR
     let mut requests = Vec::with_capacity(given.len());
     for request in given {
         requests.push(request.clone());
-        let own = cluster
-            .rbac()
-            .usable(&request.namespace, &request.requester.user, &request.requester.groups);
+        let own = cluster.rbac().usable(&request.namespace, &request.requester.user, &request.requester.groups);
         for requester in requesters(cluster.rbac(), &request.namespace, own) {
-            requests.push(PodRequest {
-                requester,
-                ..request.clone()
-            });
+            requests.push(PodRequest { requester, ..request.clone() });
         }
     }
     requests
@@ -42,15 +37,10 @@ fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
         .groups
         .iter()
         .filter(|group| !group.starts_with("system:"))
-        .map(|group| Creator {
-            groups: vec![(*group).to_owned(), "system:authenticated".to_owned()],
-            ..anyone()
-        });
+        .map(|group| Creator { groups: vec![(*group).to_owned(), "system:authenticated".to_owned()], ..anyone() });
     let mut seen = BTreeSet::from([known]);
     let everybody = users.chain(accounts).chain(groups).chain([anyone()]);
-    everybody
-        .filter(|requester| seen.insert(rbac.usable(namespace, &requester.user, &requester.groups)))
-        .collect()
+    everybody.filter(|requester| seen.insert(rbac.usable(namespace, &requester.user, &requester.groups))).collect()
 }
 
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
@@ -64,9 +54,8 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
                 continue;
             }
             for demand in plan.demands(policy) {
-                for pod in ["containers", "initContainers"]
-                    .into_iter()
-                    .flat_map(|list| boundary_pods(&demand.axes, list))
+                for pod in
+                    ["containers", "initContainers"].into_iter().flat_map(|list| boundary_pods(&demand.axes, list))
                 {
                     let request = request(&namespace, &account, pod);
                     if seen.insert(request.pod.to_string()) {
@@ -82,16 +71,8 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
 /// A namespace and a service account for each set of policies that service accounts may use.
 fn places(rbac: &Rbac, namespaces: &[Value]) -> Vec<(String, String, PolicySet)> {
     let mentioned = rbac.mentioned();
-    let given = namespaces
-        .iter()
-        .filter_map(|namespace| namespace.pointer("/metadata/name")?.as_str());
-    let all: BTreeSet<&str> = mentioned
-        .namespaces
-        .iter()
-        .copied()
-        .chain(given)
-        .chain(["default"])
-        .collect();
+    let given = namespaces.iter().filter_map(|namespace| namespace.pointer("/metadata/name")?.as_str());
+    let all: BTreeSet<&str> = mentioned.namespaces.iter().copied().chain(given).chain(["default"]).collect();
     let named = mentioned.service_accounts.iter().copied();
     let mut seen = BTreeSet::new();
     let mut places = Vec::new();
@@ -108,8 +89,7 @@ fn request(namespace: &str, account: &str, mut pod: Value) -> PodRequest {
     if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
         spec.insert("serviceAccountName".to_owned(), json!(account));
         spec.insert("automountServiceAccountToken".to_owned(), json!(false));
-        spec.entry("containers")
-            .or_insert_with(|| json!([{"name": "main", "image": "image"}]));
+        spec.entry("containers").or_insert_with(|| json!([{"name": "main", "image": "image"}]));
     }
     default_pod(&mut pod);
     admit_service_account(&mut pod, None, 24);
@@ -123,10 +103,6 @@ fn request(namespace: &str, account: &str, mut pod: Value) -> PodRequest {
         pod,
         old_pod: None,
         ignored: None,
-        source: Source {
-            file: "".into(),
-            line: 0,
-            column: 0,
-        },
+        source: Source { file: "".into(), line: 0, column: 0 },
     }
 }

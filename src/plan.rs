@@ -113,12 +113,7 @@ impl<'a> Plan<'a> {
             let rule = |(control, requirement): &(
                 &'static crate::controls::Control,
                 Box<dyn crate::controls::Requirement>,
-            )| {
-                Rule {
-                    control: control.name,
-                    constraint: requirement.constraint(),
-                }
-            };
+            )| { Rule { control: control.name, constraint: requirement.constraint() } };
             PlannedPolicy {
                 name: policy.name(),
                 rules: policy
@@ -132,24 +127,13 @@ impl<'a> Plan<'a> {
                 parameters: cluster.parameters_of(policy.name()),
             }
         });
-        Self {
-            policies: policies.collect(),
-            rbac: cluster.rbac(),
-            options,
-            cluster,
-            namespaces: &[],
-            requests: &[],
-        }
+        Self { policies: policies.collect(), rbac: cluster.rbac(), options, cluster, namespaces: &[], requests: &[] }
     }
 
     /// The plan with the namespaces and pods of the cluster, for targets that advise about them.
     #[must_use]
     pub fn with_input(self, namespaces: &'a [Value], requests: &'a [PodRequest]) -> Self {
-        Self {
-            namespaces,
-            requests,
-            ..self
-        }
+        Self { namespaces, requests, ..self }
     }
 
     /// What a policy demands, control by control, in the plug-in's order; rules that are free but fill in included.
@@ -158,11 +142,7 @@ impl<'a> Plan<'a> {
         let demands = policy.into_iter().flat_map(|policy| policy.requirements());
         let demand =
             |(control, requirement): &(&'static crate::controls::Control, Box<dyn crate::controls::Requirement>)| {
-                Demand {
-                    control: control.name,
-                    fills: requirement.fills(),
-                    axes: requirement.boundary(),
-                }
+                Demand { control: control.name, fills: requirement.fills(), axes: requirement.boundary() }
             };
         demands.map(demand).collect()
     }

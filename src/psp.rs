@@ -46,10 +46,7 @@ pub struct Metadata {
 /// `spec` of a policy; each field's meaning is in the control that reads it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-#[expect(
-    missing_docs,
-    reason = "the names are the API's own, and each control documents the fields it reads"
-)]
+#[expect(missing_docs, reason = "the names are the API's own, and each control documents the fields it reads")]
 pub struct Spec {
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub privileged: bool,
@@ -65,17 +62,9 @@ pub struct Spec {
     pub host_network: bool,
     #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub host_ports: Vec<HostPortRange>,
-    #[serde(
-        rename = "hostPID",
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "is_false"
-    )]
+    #[serde(rename = "hostPID", deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub host_pid: bool,
-    #[serde(
-        rename = "hostIPC",
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "is_false"
-    )]
+    #[serde(rename = "hostIPC", deserialize_with = "null_is_default", skip_serializing_if = "is_false")]
     pub host_ipc: bool,
     #[serde(deserialize_with = "null_is_default")]
     pub se_linux: SeLinuxStrategy,
@@ -97,11 +86,7 @@ pub struct Spec {
     pub allowed_host_paths: Vec<AllowedHostPath>,
     #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_flex_volumes: Vec<AllowedFlexVolume>,
-    #[serde(
-        rename = "allowedCSIDrivers",
-        deserialize_with = "list",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "allowedCSIDrivers", deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_csi_drivers: Vec<AllowedCsiDriver>,
     #[serde(deserialize_with = "list", skip_serializing_if = "Vec::is_empty")]
     pub allowed_unsafe_sysctls: Vec<String>,
@@ -189,11 +174,7 @@ pub struct SeLinuxOptions {
     pub user: String,
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub role: String,
-    #[serde(
-        rename = "type",
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(rename = "type", deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub type_: String,
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
     pub level: String,
@@ -279,10 +260,7 @@ impl PodSecurityPolicy {
 
 /// Ranges as Go prints them in messages: `[{1 2} {5 5}]`.
 pub(crate) fn print_ranges(ranges: &[IdRange]) -> String {
-    let list: Vec<String> = ranges
-        .iter()
-        .map(|range| format!("{{{} {}}}", range.min, range.max))
-        .collect();
+    let list: Vec<String> = ranges.iter().map(|range| format!("{{{} {}}}", range.min, range.max)).collect();
     format!("[{}]", list.join(" "))
 }
 
@@ -303,10 +281,7 @@ fn list_if_any<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let map: BTreeMap<String, Option<String>> = null_is_default(deserializer)?;
-    Ok(map
-        .into_iter()
-        .map(|(key, text)| (key, text.unwrap_or_default()))
-        .collect())
+    Ok(map.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect())
 }
 
 fn is_false(value: &bool) -> bool {

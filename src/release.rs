@@ -14,10 +14,7 @@ pub struct Release {
 impl Default for Release {
     /// 1.24, the last release with PodSecurityPolicy.
     fn default() -> Self {
-        Self {
-            minor: 24,
-            proc_mount_type: false,
-        }
+        Self { minor: 24, proc_mount_type: false }
     }
 }
 
@@ -30,15 +27,9 @@ impl FromStr for Release {
     type Err = UnknownRelease;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let minor = text
-            .trim_start_matches('v')
-            .strip_prefix("1.")
-            .and_then(|minor| minor.parse().ok());
+        let minor = text.trim_start_matches('v').strip_prefix("1.").and_then(|minor| minor.parse().ok());
         match minor {
-            Some(minor @ 16..=24) => Ok(Self {
-                minor,
-                ..Self::default()
-            }),
+            Some(minor @ 16..=24) => Ok(Self { minor, ..Self::default() }),
             _ => Err(UnknownRelease(text.to_owned())),
         }
     }
@@ -98,17 +89,7 @@ mod tests {
 
     #[test]
     fn the_safe_list_grew_twice() {
-        let count = |minor| {
-            Release {
-                minor,
-                ..Release::default()
-            }
-            .safe_sysctls()
-            .len()
-        };
-        assert_eq!(
-            [count(16), count(17), count(18), count(21), count(22), count(24)],
-            [3, 3, 4, 4, 5, 5]
-        );
+        let count = |minor| Release { minor, ..Release::default() }.safe_sysctls().len();
+        assert_eq!([count(16), count(17), count(18), count(21), count(22), count(24)], [3, 3, 4, 4, 5, 5]);
     }
 }

@@ -54,12 +54,7 @@ pub struct RequestReader {
 impl RequestReader {
     /// Reads manifests of pods for a server of this minor version. Without a requester each has its real creator.
     pub fn new(namespace: &str, requester: Option<Creator>, minor: u8) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            requester,
-            minor,
-            accounts: BTreeMap::new(),
-        }
+        Self { namespace: namespace.to_owned(), requester, minor, accounts: BTreeMap::new() }
     }
 
     /// Takes notice of the service accounts among the objects: their settings decide about token volumes.
@@ -108,14 +103,10 @@ impl RequestReader {
     }
 
     fn manifest(&self, mut pod: Value, owner: Option<String>, creator: Option<Creator>, source: Source) -> PodRequest {
-        let namespace = text_at(&pod, "/metadata/namespace")
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&self.namespace);
+        let namespace = text_at(&pod, "/metadata/namespace").filter(|name| !name.is_empty()).unwrap_or(&self.namespace);
         let namespace = namespace.to_owned();
         default_pod(&mut pod);
-        let account = text_at(&pod, "/spec/serviceAccountName")
-            .filter(|name| !name.is_empty())
-            .unwrap_or("default");
+        let account = text_at(&pod, "/spec/serviceAccountName").filter(|name| !name.is_empty()).unwrap_or("default");
         let account = self.accounts.get(&(namespace.clone(), account.to_owned()));
         admit_service_account(&mut pod, account, u32::from(self.minor));
         PodRequest {
@@ -150,23 +141,14 @@ impl PodRequest {
 
 /// Somebody who is authenticated and whom no binding names.
 pub fn anyone() -> Creator {
-    Creator {
-        user: String::new(),
-        groups: vec!["system:authenticated".to_owned()],
-    }
+    Creator { user: String::new(), groups: vec!["system:authenticated".to_owned()] }
 }
 
 /// The requester whom `--as` and `--as-group` name, with the groups that impersonation adds.
 pub fn impersonated(user: &str, groups: &[String]) -> Creator {
     let mut groups = groups.to_vec();
-    if let Some((namespace, _)) = user
-        .strip_prefix("system:serviceaccount:")
-        .and_then(|rest| rest.split_once(':'))
-    {
-        groups.extend([
-            "system:serviceaccounts".to_owned(),
-            format!("system:serviceaccounts:{namespace}"),
-        ]);
+    if let Some((namespace, _)) = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+        groups.extend(["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]);
     }
     let anonymous = "system:unauthenticated";
     if user != "system:anonymous" && !groups.iter().any(|group| group == anonymous) {
@@ -176,18 +158,13 @@ pub fn impersonated(user: &str, groups: &[String]) -> Creator {
     }
     let mut seen = std::collections::BTreeSet::new();
     groups.retain(|group| seen.insert(group.clone()));
-    Creator {
-        user: user.to_owned(),
-        groups,
-    }
+    Creator { user: user.to_owned(), groups }
 }
 
 /// The name that the API server's messages show for a pod.
 fn pod_name(pod: &Value) -> &str {
     let text = |pointer| text_at(pod, pointer).filter(|text| !text.is_empty());
-    text("/metadata/name")
-        .or_else(|| text("/metadata/generateName"))
-        .unwrap_or_default()
+    text("/metadata/name").or_else(|| text("/metadata/generateName")).unwrap_or_default()
 }
 
 fn text_at<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
@@ -201,14 +178,7 @@ mod tests {
     #[test]
     fn impersonating_a_service_account_brings_its_groups() {
         let creator = impersonated("system:serviceaccount:a:b", &[]);
-        assert_eq!(
-            creator.groups,
-            [
-                "system:serviceaccounts",
-                "system:serviceaccounts:a",
-                "system:authenticated"
-            ]
-        );
+        assert_eq!(creator.groups, ["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"]);
     }
 
     #[test]

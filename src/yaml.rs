@@ -25,18 +25,8 @@ mod tests {
     fn read_back(value: &Value) -> Value {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": {"a": value}}});
         let text = to_yaml(&pod).unwrap();
-        let parsed = parse(&RawDocument {
-            file: Arc::from("t"),
-            first_line: 1,
-            text: text.clone(),
-        });
-        let pod = parsed
-            .objects
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| panic!("{text}\n{:?}", parsed.problems))
-            .1
-            .value;
+        let parsed = parse(&RawDocument { file: Arc::from("t"), first_line: 1, text: text.clone() });
+        let pod = parsed.objects.into_iter().next().unwrap_or_else(|| panic!("{text}\n{:?}", parsed.problems)).1.value;
         pod["metadata"]["annotations"]["a"].clone()
     }
 

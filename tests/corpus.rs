@@ -12,11 +12,7 @@ use serde_json::Value;
 fn corpus() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../shared/corpus");
-    if shared.is_dir() {
-        shared
-    } else {
-        here.join("golden/corpus")
-    }
+    if shared.is_dir() { shared } else { here.join("golden/corpus") }
 }
 
 /// How many objects of each kind the file holds, as read.
@@ -44,26 +40,14 @@ fn counts(path: &Path) -> (BTreeMap<String, usize>, Inventory) {
 /// Objects that do not come through, and why: what the files hold twice (the last one counts), and what every API server
 /// refuses.
 const LOST: &[(&str, &str, &str)] = &[
-    (
-        "falco/falcosidekick.yaml",
-        "ClusterRole",
-        "ClusterRole `falcosidekick` replaces the one at",
-    ),
-    (
-        "helm-charts-archive/stable-kong.yaml",
-        "ServiceAccount",
-        "ServiceAccount `kong-kong` replaces the one at",
-    ),
+    ("falco/falcosidekick.yaml", "ClusterRole", "ClusterRole `falcosidekick` replaces the one at"),
+    ("helm-charts-archive/stable-kong.yaml", "ServiceAccount", "ServiceAccount `kong-kong` replaces the one at"),
     (
         "helm-charts-archive/stable-prometheus.yaml",
         "ClusterRoleBinding",
         "`roleRef.name` takes a string, not the boolean `true`",
     ),
-    (
-        "helm-charts-archive/stable-seq.yaml",
-        "Deployment",
-        "env[0].value` takes a string, not the boolean `true`",
-    ),
+    ("helm-charts-archive/stable-seq.yaml", "Deployment", "env[0].value` takes a string, not the boolean `true`"),
     (
         "prometheus-community/prometheus-2020.yaml",
         "ClusterRoleBinding",
@@ -84,18 +68,11 @@ fn every_object_of_the_index_is_read() {
     for line in index.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let entries = columns[6].split(',').map(|entry| entry.split_once(':').unwrap());
-        let mut expected: BTreeMap<String, usize> = entries
-            .map(|(kind, count)| (kind.to_owned(), count.parse().unwrap()))
-            .collect();
+        let mut expected: BTreeMap<String, usize> =
+            entries.map(|(kind, count)| (kind.to_owned(), count.parse().unwrap())).collect();
         let (found, inventory) = counts(&root.join(columns[0]));
         if let Some((_, kind, message)) = LOST.iter().find(|(file, ..)| *file == columns[0]) {
-            assert!(
-                inventory
-                    .problems
-                    .iter()
-                    .any(|problem| problem.message.contains(message)),
-                "{line}"
-            );
+            assert!(inventory.problems.iter().any(|problem| problem.message.contains(message)), "{line}");
             *expected.get_mut(*kind).unwrap() -= 1;
             expected.retain(|_, count| *count > 0);
         } else {
@@ -118,9 +95,5 @@ fn real_slips_are_found() {
     let path = corpus().join("helm-charts-archive/stable-prometheus-couchdb-exporter.yaml");
     let problems = Inventory::read(&[path]).problems;
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert!(
-        problems
-            .iter()
-            .all(|it| it.help.as_deref() == Some("`initialDelaySeconds` belongs one level up"))
-    );
+    assert!(problems.iter().all(|it| it.help.as_deref() == Some("`initialDelaySeconds` belongs one level up")));
 }

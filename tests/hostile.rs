@@ -13,33 +13,18 @@ fn read(text: &[u8], seconds: u64) -> Inventory {
     let all = [good("first"), text.to_vec(), good("last")].concat();
     let start = Instant::now();
     let mut inventory = Inventory::default();
-    stream_from(
-        all.as_slice(),
-        "hostile",
-        |parsed| parsed,
-        |parsed| inventory.add(parsed),
-    );
+    stream_from(all.as_slice(), "hostile", |parsed| parsed, |parsed| inventory.add(parsed));
     inventory.finish();
     for problem in &inventory.problems {
         let shown = problem.render(true) + &problem.render(false) + &problem.to_string();
         assert!(
-            !shown
-                .replace("\u{1b}[", "")
-                .contains(|c: char| c.is_control() && c != '\n' && c != '\t'),
+            !shown.replace("\u{1b}[", "").contains(|c: char| c.is_control() && c != '\n' && c != '\t'),
             "{shown:?}"
         );
     }
     assert!(start.elapsed() < Duration::from_secs(seconds), "{:?}", start.elapsed());
-    let names: Vec<_> = inventory
-        .pods
-        .iter()
-        .filter_map(|pod| pod.value["metadata"]["name"].as_str())
-        .collect();
-    assert!(
-        names.contains(&"first") && names.contains(&"last"),
-        "{names:?} {:?}",
-        inventory.problems
-    );
+    let names: Vec<_> = inventory.pods.iter().filter_map(|pod| pod.value["metadata"]["name"].as_str()).collect();
+    assert!(names.contains(&"first") && names.contains(&"last"), "{names:?} {:?}", inventory.problems);
     inventory
 }
 
@@ -58,15 +43,12 @@ fn message(text: &[u8]) -> String {
 fn alias_bombs_do_not_go_off() {
     let mut bomb = "a0: &a0 {x: [y, y, y, y, y, y, y, y, y, y]}\n".to_owned();
     for level in 1..40 {
-        bomb += &format!(
-            "a{level}: &a{level} [{}]\n",
-            vec![format!("*a{}", level - 1); 10].join(", ")
-        );
+        bomb += &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", "));
     }
     assert!(message(bomb.as_bytes()).contains("excessive aliasing"));
     let mut merges = "a0: &a0 {x: 1}\n".to_owned();
     for level in 1..40 {
-        let inner = vec![
+        let inner = [
             format!("k{level}: *a{}", level - 1),
             format!("l{level}: *a{}", level - 1),
             format!("<<: *a{}", level - 1),
@@ -75,11 +57,7 @@ fn alias_bombs_do_not_go_off() {
         merges += &format!("a{level}: &a{level} {{{inner}}}\n");
     }
     assert!(message(merges.as_bytes()).contains("excessive aliasing"));
-    let long = format!(
-        "a: &a {}\nb: [{}]\n",
-        "x".repeat(1_000_000),
-        vec!["*a"; 1000].join(", ")
-    );
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1_000_000), vec!["*a"; 1000].join(", "));
     assert!(message(long.as_bytes()).contains("excessive aliasing"));
 }
 
@@ -112,10 +90,7 @@ fn binary_and_foreign_encodings_are_named() {
     assert_eq!(only_problem(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 5).code, "binary");
     assert_eq!(only_problem(b"a: \xc3\x28\n", 5).code, "encoding");
     assert_eq!(only_problem(b"\xff\xfea\0:\0 \0b\0", 5).message, "the text is UTF-16");
-    assert_eq!(
-        only_problem(b"metadata: {name: \"a\x1b[31mb\"}\n", 5).code,
-        "control-character"
-    );
+    assert_eq!(only_problem(b"metadata: {name: \"a\x1b[31mb\"}\n", 5).code, "control-character");
 }
 
 /// A pod in which a value of every JSON type stands.
@@ -176,9 +151,7 @@ fn wrong_types_in_every_field_are_told_or_harmless() {
                     psp_migrate::input::default_pod(&mut pod.value);
                     psp_migrate::input::admit_service_account(&mut pod.value, Some(&by), 24);
                     psp_migrate::input::pod_of(&pod.value);
-                    assert!(psp_migrate::schema::only_garbage_collection_fields_changed(
-                        &pod.value, &pod.value
-                    ));
+                    assert!(psp_migrate::schema::only_garbage_collection_fields_changed(&pod.value, &pod.value));
                 }
             }
         }
@@ -189,11 +162,7 @@ fn wrong_types_in_every_field_are_told_or_harmless() {
 #[test]
 fn truncated_text_is_no_harm() {
     let yaml = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: 'x'\n  labels: {a: \"b\", c: [d]}\nspec:\n  x: &y |\n    z\n  w: *y\n  <<: {q: 1}\n";
-    for text in [
-        yaml.to_owned(),
-        pod().to_string(),
-        serde_json::to_string_pretty(&pod()).unwrap(),
-    ] {
+    for text in [yaml.to_owned(), pod().to_string(), serde_json::to_string_pretty(&pod()).unwrap()] {
         for end in 0..text.len() {
             read(&text.as_bytes()[..end], 5);
         }
@@ -271,8 +240,5 @@ fn many_problems_are_found_quickly_and_few_are_shown() {
 #[test]
 fn hostile_names_are_shown_escaped() {
     let text = b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n\"b\\e[2J\\u202e\": 1\n";
-    assert_eq!(
-        message(text),
-        "unknown field `b\\u{1b}[2J\\u{202e}`: the API server drops it"
-    );
+    assert_eq!(message(text), "unknown field `b\\u{1b}[2J\\u{202e}`: the API server drops it");
 }

@@ -17,21 +17,13 @@ fn root() -> PathBuf {
 
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 /// Runs the command in a folder; what is printed on both streams, and the exit code.
 fn inspect(folder: &Path, arguments: &[&str]) -> (String, String, i32) {
     let mut command = Command::cargo_bin("psp-migrate").unwrap();
-    let output = command
-        .current_dir(folder)
-        .arg("inspect")
-        .args(arguments)
-        .env_clear()
-        .output()
-        .unwrap();
+    let output = command.current_dir(folder).arg("inspect").args(arguments).env_clear().output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code().unwrap())
 }
@@ -80,11 +72,7 @@ fn the_output_does_not_depend_on_the_order_of_the_input() {
     let lines = |value: &Value| serde_json::to_string(value).unwrap();
     let without_places = |mut value: Value| {
         for list in ["policies", "warnings"] {
-            value[list]
-                .as_array_mut()
-                .unwrap()
-                .iter_mut()
-                .for_each(|object| object["source"] = Value::Null);
+            value[list].as_array_mut().unwrap().iter_mut().for_each(|object| object["source"] = Value::Null);
         }
         lines(&value)
     };
@@ -132,29 +120,12 @@ fn service_accounts_have_their_two_groups_only() {
     let object = inspect_json("wiring");
     let subjects = object["subjects"].as_array().unwrap();
     let usable = |key: &str, name: &str, namespace: Value| {
-        let mut rows = subjects
-            .iter()
-            .filter(|row| row[key] == name && row["namespace"] == namespace);
+        let mut rows = subjects.iter().filter(|row| row[key] == name && row["namespace"] == namespace);
         rows.next().map(|row| row["usable"].clone())
     };
-    assert_eq!(
-        usable("group", "system:authenticated", Value::Null),
-        Some(serde_json::json!(["restricted"]))
-    );
-    assert_eq!(
-        usable("serviceAccount", "idle", "shop".into()),
-        Some(serde_json::json!([]))
-    );
-    assert_eq!(
-        usable("serviceAccount", "agent", "monitoring".into()),
-        Some(serde_json::json!(["node-agent"]))
-    );
-    assert_eq!(
-        usable("user", "alice", "shop".into()),
-        Some(serde_json::json!(["node-agent", "restricted"]))
-    );
-    assert_eq!(
-        usable("user", "alice", Value::Null),
-        Some(serde_json::json!(["restricted"]))
-    );
+    assert_eq!(usable("group", "system:authenticated", Value::Null), Some(serde_json::json!(["restricted"])));
+    assert_eq!(usable("serviceAccount", "idle", "shop".into()), Some(serde_json::json!([])));
+    assert_eq!(usable("serviceAccount", "agent", "monitoring".into()), Some(serde_json::json!(["node-agent"])));
+    assert_eq!(usable("user", "alice", "shop".into()), Some(serde_json::json!(["node-agent", "restricted"])));
+    assert_eq!(usable("user", "alice", Value::Null), Some(serde_json::json!(["restricted"])));
 }

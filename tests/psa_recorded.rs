@@ -21,9 +21,7 @@ const LAST_MINOR: u64 = 38;
 fn cases(path: &str) -> Vec<Value> {
     let file = std::fs::File::open(path).unwrap();
     let lines = BufReader::new(GzDecoder::new(file)).lines();
-    lines
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
 fn recording() -> &'static str {
@@ -65,11 +63,7 @@ fn spans(level: Level, pod: &PsaPod<'_>) -> Vec<Value> {
             span["reason"] = evaluation.reasons().into();
             span["detail"] = evaluation.detail().into();
         }
-        let same = |last: &Value| {
-            ["allowed", "reason", "detail"]
-                .iter()
-                .all(|key| last.get(key) == span.get(key))
-        };
+        let same = |last: &Value| ["allowed", "reason", "detail"].iter().all(|key| last.get(key) == span.get(key));
         if !spans.last().is_some_and(same) {
             spans.push(span);
         }
@@ -108,10 +102,7 @@ fn compare_requests(path: &str, defaults: fn(&Value) -> Value) -> (usize, usize)
         assert_eq!(printed(&answer), case["response"], "{}", case["id"]);
         refused += usize::from(!answer.is_allowed());
     }
-    eprintln!(
-        "{} requests, {refused} of them refused, agree with {path}",
-        requests.len()
-    );
+    eprintln!("{} requests, {refused} of them refused, agree with {path}", requests.len());
     (requests.len(), refused)
 }
 
@@ -126,9 +117,7 @@ fn answer(case: &Value, defaults: &Value) -> Response {
     let text = |key: &str| case[key].as_str().unwrap_or_default();
     let object = &case["object"];
     let operation = match text("operation") {
-        "UPDATE" => Operation::Update {
-            old: &case["oldObject"],
-        },
+        "UPDATE" => Operation::Update { old: &case["oldObject"] },
         _ => Operation::Create,
     };
     Admission::from_configuration(&document).unwrap().validate(&Request {

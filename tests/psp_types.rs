@@ -83,10 +83,7 @@ fn spell_out(mut manifest: Value, choices: &[Index]) -> Value {
 
 /// Policies without a field spelled out that means the same when absent.
 fn policies() -> impl Strategy<Value = upstream::PodSecurityPolicy> {
-    (metadata(), spec()).prop_map(|(metadata, spec)| upstream::PodSecurityPolicy {
-        metadata,
-        spec: Some(spec),
-    })
+    (metadata(), spec()).prop_map(|(metadata, spec)| upstream::PodSecurityPolicy { metadata, spec: Some(spec) })
 }
 
 fn metadata() -> impl Strategy<Value = ObjectMeta> {
@@ -149,10 +146,8 @@ type Entries = (
 fn entries() -> impl Strategy<Value = Entries> {
     let csi = text().prop_map(|name| upstream::AllowedCSIDriver { name });
     let flex = text().prop_map(|driver| upstream::AllowedFlexVolume { driver });
-    let path = (text(), yes()).prop_map(|(path_prefix, read_only)| upstream::AllowedHostPath {
-        path_prefix: Some(path_prefix),
-        read_only,
-    });
+    let path = (text(), yes())
+        .prop_map(|(path_prefix, read_only)| upstream::AllowedHostPath { path_prefix: Some(path_prefix), read_only });
     let port = any::<(i32, i32)>().prop_map(|(min, max)| upstream::HostPortRange { min, max });
     (few(csi), few(flex), few(path), few(port))
 }
@@ -169,14 +164,10 @@ type Strategies = (
 fn strategies() -> impl Strategy<Value = Strategies> {
     let user = (text(), ranges()).prop_map(|(rule, ranges)| upstream::RunAsUserStrategyOptions { rule, ranges });
     let group = (text(), ranges()).prop_map(|(rule, ranges)| upstream::RunAsGroupStrategyOptions { rule, ranges });
-    let supplemental = (text(), ranges()).prop_map(|(rule, ranges)| upstream::SupplementalGroupsStrategyOptions {
-        rule: Some(rule),
-        ranges,
-    });
-    let fs = (text(), ranges()).prop_map(|(rule, ranges)| upstream::FSGroupStrategyOptions {
-        rule: Some(rule),
-        ranges,
-    });
+    let supplemental = (text(), ranges())
+        .prop_map(|(rule, ranges)| upstream::SupplementalGroupsStrategyOptions { rule: Some(rule), ranges });
+    let fs =
+        (text(), ranges()).prop_map(|(rule, ranges)| upstream::FSGroupStrategyOptions { rule: Some(rule), ranges });
     let runtime = (proptest::collection::vec(text(), 0..3), of(text())).prop_map(|(allowed, default)| {
         upstream::RuntimeClassStrategyOptions {
             allowed_runtime_class_names: allowed,
@@ -188,12 +179,7 @@ fn strategies() -> impl Strategy<Value = Strategies> {
 
 fn se_linux() -> impl Strategy<Value = upstream::SELinuxStrategyOptions> {
     let options = (of(text()), of(text()), of(text()), of(text()));
-    let options = options.prop_map(|(level, role, type_, user)| SELinuxOptions {
-        level,
-        role,
-        type_,
-        user,
-    });
+    let options = options.prop_map(|(level, role, type_, user)| SELinuxOptions { level, role, type_, user });
     (text(), of(options))
         .prop_map(|(rule, se_linux_options)| upstream::SELinuxStrategyOptions { rule, se_linux_options })
 }

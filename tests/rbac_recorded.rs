@@ -18,20 +18,14 @@ fn recordings() -> Vec<Value> {
     let all = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/golden/");
     let part = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/recorded/psp-rbac.ndjson.gz");
     let full = ["psp-rbac", "psp-example", "psp-adversarial"].map(|name| format!("{all}{name}.ndjson.gz"));
-    let files = if full.iter().all(|file| Path::new(file).exists()) {
-        full.to_vec()
-    } else {
-        vec![part.to_owned()]
-    };
+    let files = if full.iter().all(|file| Path::new(file).exists()) { full.to_vec() } else { vec![part.to_owned()] };
     eprintln!("recordings: {}", files.join(", "));
     files.iter().flat_map(|file| cases(file)).collect()
 }
 
 fn cases(file: &str) -> Vec<Value> {
     let lines = BufReader::new(GzDecoder::new(File::open(file).unwrap())).lines();
-    lines
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
 fn build(case: &Value) -> Rbac {
@@ -42,10 +36,7 @@ fn build(case: &Value) -> Rbac {
     let policies = objects.iter().filter(|object| object["kind"] == "PodSecurityPolicy");
     let mut policies: Vec<String> = policies.map(name).filter(valid).collect();
     policies.sort();
-    let options = RbacOptions {
-        aggregate: case["options"]["aggregate"] == true,
-        bootstrap: false,
-    };
+    let options = RbacOptions { aggregate: case["options"]["aggregate"] == true, bootstrap: false };
     Rbac::build(objects, &policies, options)
 }
 
@@ -74,10 +65,7 @@ fn usable_policies_are_those_recorded() {
             let Some(recorded) = decision["usable"].as_array() else {
                 continue;
             };
-            assert_ne!(
-                case["options"]["serviceAccount"], true,
-                "accounts would have to be filled in first"
-            );
+            assert_ne!(case["options"]["serviceAccount"], true, "accounts would have to be filled in first");
             assert_eq!(&usable(&rbac, request), recorded, "case {} request {i}", case["id"]);
             compared += 1;
             with_some += usize::from(!recorded.is_empty());
@@ -93,17 +81,13 @@ fn refused_objects_are_those_recorded() {
     for case in recordings() {
         let rbac = build(&case);
         let found = rbac.invalid_objects().iter();
-        let found: BTreeMap<String, &[String]> = found
-            .map(|invalid| (invalid.object.to_string(), invalid.messages.as_slice()))
-            .collect();
+        let found: BTreeMap<String, &[String]> =
+            found.map(|invalid| (invalid.object.to_string(), invalid.messages.as_slice())).collect();
         let recorded = case["invalidObjects"].as_object().into_iter().flatten();
         let recorded: BTreeMap<String, Vec<&str>> = recorded
             .filter(|(object, _)| !object.starts_with("PodSecurityPolicy/"))
             .map(|(object, messages)| {
-                (
-                    object.clone(),
-                    messages.as_array().unwrap().iter().filter_map(Value::as_str).collect(),
-                )
+                (object.clone(), messages.as_array().unwrap().iter().filter_map(Value::as_str).collect())
             })
             .collect();
         assert_eq!(format!("{found:?}"), format!("{recorded:?}"), "case {}", case["id"]);

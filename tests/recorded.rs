@@ -68,33 +68,18 @@ fn check(name: &str) {
             }
         }
     }
-    eprintln!(
-        "{name}: {compared} requests of {} cases compared, from {}",
-        recorded.cases.len(),
-        recorded.origin
-    );
+    eprintln!("{name}: {compared} requests of {} cases compared, from {}", recorded.cases.len(), recorded.origin);
     let shown = wrong.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
-    assert!(
-        wrong.is_empty(),
-        "{name}: {} of {compared} differ\n{shown}",
-        wrong.len()
-    );
+    assert!(wrong.is_empty(), "{name}: {} of {compared} differ\n{shown}", wrong.len());
     assert!(!recorded.cases.is_empty(), "{name}: nothing was compared");
 }
 
 fn cluster(case: &Value) -> Cluster {
     let objects = case["objects"].as_array().unwrap();
     let policies = objects.iter().filter(|object| object["kind"] == "PodSecurityPolicy");
-    let options = RbacOptions {
-        aggregate: case["options"]["aggregate"] == true,
-        bootstrap: false,
-    };
+    let options = RbacOptions { aggregate: case["options"]["aggregate"] == true, bootstrap: false };
     let cluster = Cluster::new(policies, objects, Release::default(), options).unwrap();
-    if case["options"]["validatePod"] == true {
-        cluster
-    } else {
-        cluster.without_pod_validation()
-    }
+    if case["options"]["validatePod"] == true { cluster } else { cluster.without_pod_validation() }
 }
 
 fn compare_invalid(case: &Value, cluster: &Cluster) -> Option<String> {
@@ -106,14 +91,8 @@ fn compare_invalid(case: &Value, cluster: &Cluster) -> Option<String> {
             ours.insert(format!("PodSecurityPolicy/{}", known.name()), json!(messages));
         }
     }
-    let recorded = case["invalidObjects"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default()
-        .into_iter();
-    let theirs: BTreeMap<_, _> = recorded
-        .filter(|(key, _)| key.starts_with("PodSecurityPolicy/"))
-        .collect();
+    let recorded = case["invalidObjects"].as_object().cloned().unwrap_or_default().into_iter();
+    let theirs: BTreeMap<_, _> = recorded.filter(|(key, _)| key.starts_with("PodSecurityPolicy/")).collect();
     (ours != theirs).then(|| format!("{}: invalid policies\n   ours {ours:?}\n theirs {theirs:?}", case["id"]))
 }
 
@@ -127,21 +106,13 @@ fn compare(case: &Value, cluster: &Cluster, request: &Value, recorded: &Value) -
         groups: &groups,
         subresource: request["subresource"].as_str().unwrap_or_default(),
         pod: &pod,
-        operation: if old_pod.is_some() {
-            Operation::Update
-        } else {
-            Operation::Create
-        },
+        operation: if old_pod.is_some() { Operation::Update } else { Operation::Create },
         old_pod: old_pod.as_ref(),
     };
     let view = PodView::read(&pod, &Release::default()).unwrap();
     if let Some(recorded) = recorded.get("usable") {
         let usable = cluster.usable(&ours, &view);
-        same(
-            "usable",
-            json!(cluster.rbac().names(&usable).collect::<Vec<_>>()),
-            recorded.clone(),
-        )?;
+        same("usable", json!(cluster.rbac().names(&usable).collect::<Vec<_>>()), recorded.clone())?;
     }
     match cluster.decide(&ours, &view) {
         Outcome::Ignored(_) => same("ignored", json!(true), recorded["ignored"].clone()),
@@ -164,22 +135,14 @@ fn compare_verdict(
         return Ok(());
     }
     match verdict {
-        Verdict::Admitted {
-            by,
-            validated_by,
-            pod: result,
-        } => {
+        Verdict::Admitted { by, validated_by, pod: result } => {
             same("allowed", json!(true), recorded["allowed"].clone())?;
             let name = |index: &usize| json!(cluster.plugin().policies()[*index].name());
             same("validatedBy", name(validated_by), recorded["validatedBy"].clone())?;
             let mut resulting = pod.clone();
             result.write_into(view, &mut resulting);
             let annotation = &resulting["metadata"]["annotations"]["kubernetes.io/psp"];
-            same(
-                "psp",
-                annotation.clone(),
-                recorded.get("psp").cloned().unwrap_or(Value::Null),
-            )?;
+            same("psp", annotation.clone(), recorded.get("psp").cloned().unwrap_or(Value::Null))?;
             let _ = by;
             same("pod", changeable(&resulting), changeable(&recorded["pod"]))
         }
@@ -209,10 +172,7 @@ fn same_message(refusal: &psp_migrate::admission::Refusal, ours: &str, theirs: &
     for (_, block) in blocks {
         rest = rest.replacen(&text(block), "", 1);
     }
-    let frame = ours
-        .split_once('[')
-        .map(|(head, _)| format!("{head}["))
-        .unwrap_or_default();
+    let frame = ours.split_once('[').map(|(head, _)| format!("{head}[")).unwrap_or_default();
     let only_frame_is_left = rest.starts_with(&frame) && rest[frame.len()..].trim() == "]";
     if only_frame_is_left && ours.len() == theirs.len() {
         return Ok(());
@@ -221,11 +181,7 @@ fn same_message(refusal: &psp_migrate::admission::Refusal, ours: &str, theirs: &
 }
 
 fn same(what: &str, ours: Value, theirs: Value) -> Result<(), String> {
-    if ours == theirs {
-        Ok(())
-    } else {
-        Err(format!("{what}\n   ours {ours}\n theirs {theirs}"))
-    }
+    if ours == theirs { Ok(()) } else { Err(format!("{what}\n   ours {ours}\n theirs {theirs}")) }
 }
 
 /// What admission can change, as the recording shows it; empty objects and absent ones are the same.

@@ -8,11 +8,7 @@ use serde_json::Value;
 
 fn read(scalar: &str) -> Option<Value> {
     let text = format!("apiVersion: v1\nkind: Pod\nscalar: {scalar}\n");
-    let parsed = parse(&RawDocument {
-        file: "f".into(),
-        first_line: 1,
-        text,
-    });
+    let parsed = parse(&RawDocument { file: "f".into(), first_line: 1, text });
     let (_, pod) = parsed.objects.into_iter().next()?;
     Some(pod.value["scalar"].clone())
 }
@@ -39,12 +35,6 @@ fn scalars_are_read_as_kubectl_reads_them() {
             wrong.push(format!("{scalar}: {found:?}, recorded {json}"));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        recorded.lines().count(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), recorded.lines().count(), wrong.join("\n"));
     assert!(recorded.lines().count() > 3000);
 }

@@ -15,19 +15,13 @@ use serde_json::Value;
 fn recordings() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let shared = here.join("../shared/golden/psp-manifests.ndjson.gz");
-    if shared.exists() {
-        shared
-    } else {
-        here.join("golden/recorded/manifests.ndjson.gz")
-    }
+    if shared.exists() { shared } else { here.join("golden/recorded/manifests.ndjson.gz") }
 }
 
 /// The account that the pod names, in the request's namespace; of two of the same name the last one.
 fn account<'a>(case: &'a Value, request: &Value) -> Option<&'a Value> {
-    let name = request["pod"]["spec"]["serviceAccountName"]
-        .as_str()
-        .filter(|name| !name.is_empty())
-        .unwrap_or("default");
+    let name =
+        request["pod"]["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty()).unwrap_or("default");
     case["objects"].as_array().unwrap().iter().rfind(|object| {
         object["kind"] == "ServiceAccount"
             && object["metadata"]["name"] == name
@@ -44,11 +38,8 @@ fn volumes_stand_where_the_recorded_denials_saw_them() {
     let (mut checked, mut injected) = (0, 0);
     for line in BufReader::new(GzDecoder::new(File::open(&path).unwrap())).lines() {
         let case: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        for (request, decision) in case["requests"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .zip(case["decisions"].as_array().unwrap())
+        for (request, decision) in
+            case["requests"].as_array().unwrap().iter().zip(case["decisions"].as_array().unwrap())
         {
             let mut pod = request["pod"].clone();
             let own = pod["spec"]["volumes"].as_array().map_or(0, Vec::len);

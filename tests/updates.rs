@@ -16,10 +16,7 @@ fn recordings() -> Vec<PathBuf> {
     let shared = here.join("../shared/golden");
     let names = ["psp-adversarial", "psp-core", "psp-updates"];
     if shared.is_dir() {
-        names
-            .iter()
-            .map(|name| shared.join(format!("{name}.ndjson.gz")))
-            .collect()
+        names.iter().map(|name| shared.join(format!("{name}.ndjson.gz"))).collect()
     } else {
         vec![here.join("golden/recorded/updates.ndjson.gz")]
     }

@@ -24,16 +24,7 @@ const PART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/recorded/psp-inv
 ///
 /// The part also holds what the API server itself answered about metadata and nulls (ids `server-…`).
 fn recordings() -> Vec<String> {
-    let names = [
-        "invalid",
-        "adversarial",
-        "boundary",
-        "core",
-        "example",
-        "manifests",
-        "rbac",
-        "updates",
-    ];
+    let names = ["invalid", "adversarial", "boundary", "core", "example", "manifests", "rbac", "updates"];
     let all = names.map(|name| format!("{ALL}/psp-{name}.ndjson.gz"));
     let all = all.into_iter().filter(|_| Path::new(ALL).exists());
     all.chain([PART.to_owned()]).collect()
@@ -57,10 +48,7 @@ impl Case {
 
     /// The recorded messages, none where the policy was accepted.
     fn recorded(&self, manifest: &Value) -> Vec<String> {
-        let key = format!(
-            "PodSecurityPolicy/{}",
-            manifest["metadata"]["name"].as_str().unwrap_or_default()
-        );
+        let key = format!("PodSecurityPolicy/{}", manifest["metadata"]["name"].as_str().unwrap_or_default());
         self.invalid_objects.get(&key).cloned().unwrap_or_default()
     }
 }

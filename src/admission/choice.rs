@@ -14,12 +14,10 @@ pub(super) enum Mutation {
     Forbidden,
 }
 
-/// The chosen policy.
-pub(super) enum Choice<'a> {
-    /// This policy, with the pod it fills in, if it changes the pod.
-    Policy { by: usize, filled: Option<PodView<'a>> },
-    /// No usable policy admits the pod.
-    None,
+/// The chosen policy, with the pod it fills in, if it changes the pod.
+pub(super) struct Choice<'a> {
+    pub(super) by: usize,
+    pub(super) filled: Option<PodView<'a>>,
 }
 
 impl Plugin {
@@ -30,20 +28,17 @@ impl Plugin {
         pod: &PodView<'a>,
         usable: &impl Fn(usize) -> bool,
         mutation: Mutation,
-    ) -> Choice<'a> {
-        let mut first_filled = Choice::None;
+    ) -> Option<Choice<'a>> {
+        let mut first_filled = None;
         for (by, policy) in self.order(pod, mutation) {
-            let needs_fill_only = mutation == Mutation::Forbidden || !matches!(first_filled, Choice::None);
+            let needs_fill_only = mutation == Mutation::Forbidden || first_filled.is_some();
             if !usable(by) {
                 continue;
             }
             match policy.filled(pod) {
-                None if admits(policy, pod) => return Choice::Policy { by, filled: None },
+                None if admits(policy, pod) => return Some(Choice { by, filled: None }),
                 Some(filled) if !needs_fill_only && admits(policy, &filled) => {
-                    first_filled = Choice::Policy {
-                        by,
-                        filled: Some(filled),
-                    };
+                    first_filled = Some(Choice { by, filled: Some(filled) });
                 }
                 _ => {}
             }
@@ -55,17 +50,9 @@ impl Plugin {
     /// hint, and no more.
     fn order(&self, pod: &PodView<'_>, mutation: Mutation) -> impl Iterator<Item = (usize, &AdmissionPolicy)> {
         let named = |name| self.policies.binary_search_by(|policy| policy.name().cmp(name)).ok();
-        let hint = pod
-            .psp_annotation
-            .filter(|_| mutation == Mutation::Forbidden)
-            .and_then(named);
+        let hint = pod.psp_annotation.filter(|_| mutation == Mutation::Forbidden).and_then(named);
         let first = hint.and_then(|index| Some((index, self.policies.get(index)?)));
-        first.into_iter().chain(
-            self.policies
-                .iter()
-                .enumerate()
-                .filter(move |(index, _)| Some(*index) != hint),
-        )
+        first.into_iter().chain(self.policies.iter().enumerate().filter(move |(index, _)| Some(*index) != hint))
     }
 }
 

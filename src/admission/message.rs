@@ -47,11 +47,7 @@ impl Refusal {
                 format!("{}: [{}]", unable(phase, release), errors.collect::<Vec<_>>().join(" "))
             }
         };
-        let prefix = if release.names_the_phase() {
-            "PodSecurityPolicy: "
-        } else {
-            ""
-        };
+        let prefix = if release.names_the_phase() { "PodSecurityPolicy: " } else { "" };
         format!("pods {} is forbidden: {prefix}{reason}", go_quote(name))
     }
 }

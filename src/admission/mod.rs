@@ -66,7 +66,7 @@ pub enum Verdict<'a> {
         /// The policy that the validating phase settled on.
         validated_by: usize,
         /// The resulting pod.
-        pod: PodView<'a>,
+        pod: Box<PodView<'a>>,
     },
     /// No usable policy admits the pod.
     Denied {
@@ -88,11 +88,7 @@ impl Plugin {
     /// The plug-in with these policies. They are tried in the byte order of their names, whatever the order here.
     pub fn new(release: Release, mut policies: Vec<AdmissionPolicy>) -> Self {
         policies.sort_by(|a, b| a.name().cmp(b.name()));
-        Self {
-            release,
-            policies,
-            validates_pods: true,
-        }
+        Self { release, policies, validates_pods: true }
     }
 
     /// Leaves API validation of the filled pod aside: the verdict is the plug-in's alone.
@@ -122,49 +118,34 @@ impl Plugin {
         match operation {
             Operation::Create => self.create(pod, &usable),
             Operation::Update => match self.choose(pod, &usable, Mutation::Forbidden) {
-                Choice::Policy { by, .. } => Verdict::Admitted {
-                    by,
-                    validated_by: by,
-                    pod: pod.clone(),
-                },
-                Choice::None => self.denied(Phase::Validate, pod, usable),
+                Some(Choice { by, .. }) => Verdict::Admitted { by, validated_by: by, pod: Box::new(pod.clone()) },
+                None => self.denied(Phase::Validate, pod, usable),
             },
         }
     }
 
     fn create<'a>(&'a self, pod: &PodView<'a>, usable: &impl Fn(usize) -> bool) -> Verdict<'a> {
-        let Choice::Policy { by, filled } = self.choose(pod, usable, Mutation::Allowed) else {
+        let Some(Choice { by, filled }) = self.choose(pod, usable, Mutation::Allowed) else {
             return self.denied(Phase::Admit, pod, usable);
         };
         let mut pod = filled.unwrap_or_else(|| pod.clone());
         pod.psp_annotation = self.policies.get(by).map(AdmissionPolicy::name);
         let prepared = prepare::for_create(&mut pod, &self.release);
-        let errors = if self.validates_pods {
-            validity::errors(&pod)
-        } else {
-            Vec::new()
-        };
+        let errors = if self.validates_pods { validity::errors(&pod) } else { Vec::new() };
         if !errors.is_empty() {
             return Verdict::Invalid { by, errors };
         }
         if !prepared {
             // The policy has just admitted this very pod, fills included, and filling twice changes nothing.
-            return Verdict::Admitted {
-                by,
-                validated_by: by,
-                pod,
-            };
+            return Verdict::Admitted { by, validated_by: by, pod: Box::new(pod) };
         }
         match self.choose(&pod, usable, Mutation::Forbidden) {
-            Choice::Policy { by: validated_by, .. } => Verdict::Admitted { by, validated_by, pod },
-            Choice::None => self.denied(Phase::Validate, &pod, usable),
+            Some(Choice { by: validated_by, .. }) => Verdict::Admitted { by, validated_by, pod: Box::new(pod) },
+            None => self.denied(Phase::Validate, &pod, usable),
         }
     }
 
     fn denied<'a>(&'a self, phase: Phase, pod: &PodView<'a>, usable: impl Fn(usize) -> bool) -> Verdict<'a> {
-        Verdict::Denied {
-            phase,
-            refusal: self.refusal(pod, usable),
-        }
+        Verdict::Denied { phase, refusal: self.refusal(pod, usable) }
     }
 }

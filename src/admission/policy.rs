@@ -32,10 +32,7 @@ impl AdmissionPolicy {
         }
         Ok(Self {
             name: policy.metadata.name.clone(),
-            fills: requirements
-                .iter()
-                .flat_map(|(_, requirement)| requirement.fills())
-                .collect(),
+            fills: requirements.iter().flat_map(|(_, requirement)| requirement.fills()).collect(),
             before_volumes: turns(&requirements, &BEFORE_VOLUMES),
             volumes: turns(&requirements, &VOLUMES),
             after_volumes: turns(&requirements, &AFTER_VOLUMES),
@@ -62,10 +59,7 @@ impl AdmissionPolicy {
     /// The pod after the policy's fills, if they change it.
     pub(super) fn filled<'a>(&'a self, pod: &PodView<'a>) -> Option<PodView<'a>> {
         let mut filled = pod.clone();
-        let changed = self
-            .fills
-            .iter()
-            .fold(false, |changed, fill| fill.apply(&mut filled) | changed);
+        let changed = self.fills.iter().fold(false, |changed, fill| fill.apply(&mut filled) | changed);
         changed.then_some(filled)
     }
 
@@ -111,10 +105,7 @@ impl AdmissionPolicy {
     }
 
     fn in_turn(&self, turns: &Turns) -> impl Iterator<Item = &dyn Requirement> {
-        turns
-            .iter()
-            .filter_map(|turn| self.requirements.get(*turn))
-            .map(|(_, requirement)| requirement.as_ref())
+        turns.iter().filter_map(|turn| self.requirements.get(*turn)).map(|(_, requirement)| requirement.as_ref())
     }
 }
 

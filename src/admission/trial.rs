@@ -1,6 +1,6 @@
 //! What each usable policy says of a pod, chosen or not: the explanation behind a decision.
 
-use super::choice::{Choice, Mutation};
+use super::choice::Mutation;
 use super::{Operation, Plugin};
 use crate::controls::Denials;
 use crate::field_error::FieldError;
@@ -47,9 +47,6 @@ impl Plugin {
             Operation::Create => Mutation::Allowed,
             Operation::Update => Mutation::Forbidden,
         };
-        match self.choose(pod, &usable, mutation) {
-            Choice::Policy { by, .. } => Some(by),
-            Choice::None => None,
-        }
+        self.choose(pod, &usable, mutation).map(|choice| choice.by)
     }
 }

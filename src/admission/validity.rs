@@ -13,17 +13,8 @@ pub(super) fn errors(pod: &PodView<'_>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let context = "spec.securityContext";
     check_id(pod.fs_group, || format!("{context}.fsGroup"), &mut errors);
-    for (index, group) in pod
-        .supplemental_groups
-        .iter()
-        .flat_map(|groups| groups.iter())
-        .enumerate()
-    {
-        check_id(
-            Some(*group),
-            || format!("{context}.supplementalGroups[{index}]"),
-            &mut errors,
-        );
+    for (index, group) in pod.supplemental_groups.iter().flat_map(|groups| groups.iter()).enumerate() {
+        check_id(Some(*group), || format!("{context}.supplementalGroups[{index}]"), &mut errors);
     }
     check_seccomp(&pod.seccomp, || context.to_owned(), &mut errors);
     for container in &pod.containers {
@@ -45,20 +36,14 @@ fn check_container(container: &Container<'_>, errors: &mut Vec<FieldError>) {
             refuse("`privileged` to true");
         }
         let added = container.capabilities.iter().flat_map(|capabilities| &capabilities.add);
-        added
-            .filter(|name| **name == "CAP_SYS_ADMIN")
-            .for_each(|_| refuse("`capabilities.Add` CAP_SYS_ADMIN"));
+        added.filter(|name| **name == "CAP_SYS_ADMIN").for_each(|_| refuse("`capabilities.Add` CAP_SYS_ADMIN"));
     }
     check_seccomp(&container.seccomp, context, errors);
 }
 
 fn check_id(id: Option<i64>, field: impl FnOnce() -> String, errors: &mut Vec<FieldError>) {
     if let Some(id) = id.filter(|id| !(0..=i64::from(i32::MAX)).contains(id)) {
-        errors.push(FieldError::invalid(
-            field(),
-            id,
-            "must be between 0 and 2147483647, inclusive",
-        ));
+        errors.push(FieldError::invalid(field(), id, "must be between 0 and 2147483647, inclusive"));
     }
 }
 
@@ -67,23 +52,12 @@ fn check_seccomp(seccomp: &Seccomp<'_>, context: impl FnOnce() -> String, errors
         return;
     };
     let is_localhost = |profile: &str| profile.starts_with("localhost/");
-    let annotation = if annotation == "docker/default" {
-        "runtime/default"
-    } else {
-        annotation
-    };
+    let annotation = if annotation == "docker/default" { "runtime/default" } else { annotation };
     if field == annotation || field.is_empty() {
         return;
     }
-    let key = if is_localhost(field) && is_localhost(annotation) {
-        "localhostProfile"
-    } else {
-        "type"
-    };
+    let key = if is_localhost(field) && is_localhost(annotation) { "localhostProfile" } else { "type" };
     let what = if key == "type" { "type" } else { "profile" };
     let field = format!("{}.seccompProfile.{key}", context());
-    errors.push(FieldError::forbidden(
-        field,
-        format!("seccomp {what} in annotation and field must match"),
-    ));
+    errors.push(FieldError::forbidden(field, format!("seccomp {what} in annotation and field must match")));
 }

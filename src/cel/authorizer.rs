@@ -16,10 +16,7 @@ impl Identity {
     pub fn service_account(namespace: &str, name: &str) -> Self {
         Self {
             user: format!("system:serviceaccount:{namespace}:{name}"),
-            groups: vec![
-                "system:serviceaccounts".into(),
-                format!("system:serviceaccounts:{namespace}"),
-            ],
+            groups: vec!["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")],
         }
     }
 }

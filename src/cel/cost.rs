@@ -46,11 +46,7 @@ pub struct Meter {
 impl Meter {
     pub(crate) fn add(&mut self, units: u64) -> Result<(), EvalError> {
         self.units = self.units.saturating_add(units);
-        if self.units > PER_EXPRESSION {
-            Err(EvalError::CostLimit)
-        } else {
-            Ok(())
-        }
+        if self.units > PER_EXPRESSION { Err(EvalError::CostLimit) } else { Ok(()) }
     }
 
     pub(crate) fn add_check(&mut self) -> Result<(), EvalError> {
@@ -153,17 +149,10 @@ pub fn excesses<'a>(
     let mut found = Vec::new();
     let total = sum(expressions, &mut found);
     let conditions = sum(match_conditions, &mut found);
-    let sums = [
-        ("policy", total, CHECKS_PER_POLICY),
-        ("matchConditions", conditions, CHECKS_IN_MATCH_CONDITIONS),
-    ];
+    let sums = [("policy", total, CHECKS_PER_POLICY), ("matchConditions", conditions, CHECKS_IN_MATCH_CONDITIONS)];
     for (of, checks, limit) in sums {
         if checks > limit {
-            found.push(Excess {
-                of: of.into(),
-                checks,
-                limit,
-            });
+            found.push(Excess { of: of.into(), checks, limit });
         }
     }
     found
@@ -174,11 +163,7 @@ fn sum<'a>(programs: impl Iterator<Item = (&'a str, &'a Program)>, found: &mut V
     for (name, program) in programs {
         let checks = checks(program);
         if checks > CHECKS_PER_EXPRESSION {
-            found.push(Excess {
-                of: name.to_owned(),
-                checks,
-                limit: CHECKS_PER_EXPRESSION,
-            });
+            found.push(Excess { of: name.to_owned(), checks, limit: CHECKS_PER_EXPRESSION });
         }
         total += checks;
     }
@@ -191,10 +176,7 @@ mod tests {
 
     #[test]
     fn the_known_limits() {
-        assert_eq!(
-            (CHECKS_PER_EXPRESSION, CHECKS_PER_POLICY, CHECKS_IN_MATCH_CONDITIONS),
-            (2, 28, 7)
-        );
+        assert_eq!((CHECKS_PER_EXPRESSION, CHECKS_PER_POLICY, CHECKS_IN_MATCH_CONDITIONS), (2, 28, 7));
     }
 
     #[test]

@@ -18,21 +18,13 @@ pub struct CelError {
 impl CelError {
     pub(crate) fn at(source: &str, offset: usize, message: impl Into<String>) -> Self {
         let (line, column) = position(source, offset);
-        Self {
-            message: message.into(),
-            line,
-            column,
-        }
+        Self { message: message.into(), line, column }
     }
 }
 
 /// 1-based line and column (in characters) of a byte offset.
 pub(crate) fn position(source: &str, offset: usize) -> (usize, usize) {
-    let before: String = source
-        .char_indices()
-        .take_while(|(at, _)| *at < offset)
-        .map(|(_, c)| c)
-        .collect();
+    let before: String = source.char_indices().take_while(|(at, _)| *at < offset).map(|(_, c)| c).collect();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
     (line, column)
@@ -69,21 +61,15 @@ impl EvalError {
     }
 
     pub(crate) fn unknown(what: impl Into<String>, at: usize) -> Self {
-        Self::CannotEvaluate {
-            what: what.into(),
-            at,
-            expression: String::new(),
-        }
+        Self::CannotEvaluate { what: what.into(), at, expression: String::new() }
     }
 
     /// The same error, knowing the text it arose in.
     pub(crate) fn within(self, source: &str) -> Self {
         match self {
-            Self::CannotEvaluate { what, at, expression } if expression.is_empty() => Self::CannotEvaluate {
-                what,
-                at,
-                expression: source.to_owned(),
-            },
+            Self::CannotEvaluate { what, at, expression } if expression.is_empty() => {
+                Self::CannotEvaluate { what, at, expression: source.to_owned() }
+            }
             other => other,
         }
     }

@@ -14,15 +14,8 @@ const MAX_NESTING: usize = 100;
 /// Refuses text that is too long or could become a tree deeper than [`MAX_DEPTH`].
 pub(crate) fn check(source: &str) -> Result<(), CelError> {
     if source.chars().count() > MAX_LENGTH {
-        let message = format!(
-            "expression code point size exceeds limit: size: {}, limit {MAX_LENGTH}",
-            source.len()
-        );
-        return Err(CelError {
-            message,
-            line: 1,
-            column: 1,
-        });
+        let message = format!("expression code point size exceeds limit: size: {}, limit {MAX_LENGTH}", source.len());
+        return Err(CelError { message, line: 1, column: 1 });
     }
     match first_too_deep(source) {
         Some(offset) => {
@@ -67,12 +60,7 @@ fn first_too_deep(source: &str) -> Option<usize> {
             }
             ',' => level = Level::default(),
             '&' | '|' | ':' => level.chain = 0,
-            '?' => {
-                level = Level {
-                    ternaries: level.ternaries + 1,
-                    chain: 1,
-                }
-            }
+            '?' => level = Level { ternaries: level.ternaries + 1, chain: 1 },
             '.' | '+' | '-' | '*' | '/' | '%' | '!' | '=' | '<' | '>' => level.chain += 1,
             'i' if source.get(offset..).is_some_and(|rest| rest.starts_with("in")) => level.chain += 1,
             _ => {}
@@ -93,11 +81,7 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn new(source: &'a str) -> Self {
-        Self {
-            source,
-            at: 0,
-            raw: false,
-        }
+        Self { source, at: 0, raw: false }
     }
 
     fn next_outside_strings(&mut self) -> Option<(usize, char)> {
@@ -122,11 +106,7 @@ impl<'a> Text<'a> {
     fn skip_string(&mut self, rest: &str) {
         let quote = rest.get(..1).unwrap_or_default();
         let triple = quote.repeat(3);
-        let end = if rest.starts_with(&triple) {
-            triple.as_str()
-        } else {
-            quote
-        };
+        let end = if rest.starts_with(&triple) { triple.as_str() } else { quote };
         let mut at = end.len();
         while let Some(tail) = rest.get(at..).filter(|tail| !tail.is_empty()) {
             if tail.starts_with(end) {
@@ -134,11 +114,7 @@ impl<'a> Text<'a> {
                 break;
             }
             let escaped = !self.raw && tail.starts_with('\\');
-            at += tail
-                .chars()
-                .take(if escaped { 2 } else { 1 })
-                .map(char::len_utf8)
-                .sum::<usize>();
+            at += tail.chars().take(if escaped { 2 } else { 1 }).map(char::len_utf8).sum::<usize>();
         }
         self.at += at;
         self.raw = false;

@@ -91,16 +91,8 @@ const ALWAYS_WRITTEN: [&str; 12] = [
 ];
 
 /// Text maps: their values are no fields.
-const TEXT_MAPS: [&str; 8] = [
-    "labels",
-    "annotations",
-    "nodeSelector",
-    "matchLabels",
-    "limits",
-    "requests",
-    "data",
-    "overhead",
-];
+const TEXT_MAPS: [&str; 8] =
+    ["labels", "annotations", "nodeSelector", "matchLabels", "limits", "requests", "data", "overhead"];
 
 fn fields_of(fields: &Map<String, Json>, path: &mut String, pointers: Pointers<'_>) -> Map<String, Json> {
     let mut kept = Map::new();
@@ -126,9 +118,7 @@ fn field(name: &str, value: &Json, path: &mut String, pointers: Pointers<'_>) ->
         Json::String(text) if text.is_empty() => (pointers(path) || is_type_of_host_path(path)).then(|| value.clone()),
         Json::Array(items) if items.is_empty() => None,
         Json::Object(fields) if TEXT_MAPS.contains(&name) => (!fields.is_empty()).then(|| value.clone()),
-        Json::Array(items) => Some(Json::Array(
-            items.iter().map(|item| element(item, path, pointers)).collect(),
-        )),
+        Json::Array(items) => Some(Json::Array(items.iter().map(|item| element(item, path, pointers)).collect())),
         Json::Object(fields) => Some(Json::Object(fields_of(fields, path, pointers))),
         other => Some(other.clone()),
     }

@@ -33,10 +33,7 @@ impl Display for Expr {
 
 impl Expr {
     fn atom(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            binding: Binding::Member,
-        }
+        Self { text: text.into(), binding: Binding::Member }
     }
 
     /// A name that the writer of the policy chose, e.g. `object` or `variables.containers`. Never text from a file.
@@ -46,10 +43,7 @@ impl Expr {
 
     /// An expression written by hand, e.g. a piece of a template. It is kept together with parentheses.
     pub fn verbatim(text: &'static str) -> Self {
-        Self {
-            text: text.to_owned(),
-            binding: Binding::Ternary,
-        }
+        Self { text: text.to_owned(), binding: Binding::Ternary }
     }
 
     /// A string literal.
@@ -60,10 +54,7 @@ impl Expr {
     /// An int literal; a negative one is kept together with parentheses where members follow.
     pub fn int(value: i64) -> Self {
         let binding = if value < 0 { Binding::Unary } else { Binding::Member };
-        Self {
-            text: value.to_string(),
-            binding,
-        }
+        Self { text: value.to_string(), binding }
     }
 
     /// `true` or `false`
@@ -83,19 +74,13 @@ impl Expr {
 
     /// `{key: value}`
     pub fn map(entries: impl IntoIterator<Item = (Expr, Expr)>) -> Self {
-        let entries: Vec<String> = entries
-            .into_iter()
-            .map(|(key, value)| format!("{key}: {value}"))
-            .collect();
+        let entries: Vec<String> = entries.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
         Self::atom(format!("{{{}}}", entries.join(", ")))
     }
 
     /// `Type{field: value}`; the type and fields are the emitter's own, e.g. `JSONPatch` and `op`.
     pub fn object<'a>(type_name: &str, fields: impl IntoIterator<Item = (&'a str, Expr)>) -> Self {
-        let fields: Vec<String> = fields
-            .into_iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect();
+        let fields: Vec<String> = fields.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
         Self::atom(format!("{type_name}{{{}}}", fields.join(", ")))
     }
 
@@ -136,11 +121,7 @@ impl Expr {
 
     /// `self.function(a, b)`
     pub fn method(self, function: &str, args: impl IntoIterator<Item = Expr>) -> Self {
-        Self::atom(format!(
-            "{}.{function}({})",
-            self.at_least(Binding::Member),
-            comma_separated(args)
-        ))
+        Self::atom(format!("{}.{function}({})", self.at_least(Binding::Member), comma_separated(args)))
     }
 
     /// `self.all(variable, body)`
@@ -179,10 +160,7 @@ impl Expr {
             1 => terms.into_iter().next().unwrap_or_else(|| Self::bool(empty)),
             _ => {
                 let parts: Vec<String> = terms.into_iter().map(|term| term.at_least(binding)).collect();
-                Self {
-                    text: parts.join(operator),
-                    binding,
-                }
+                Self { text: parts.join(operator), binding }
             }
         }
     }
@@ -190,10 +168,7 @@ impl Expr {
     /// `!self`
     #[must_use]
     pub fn negated(self) -> Self {
-        Self {
-            text: format!("!{}", self.at_least(Binding::Member)),
-            binding: Binding::Unary,
-        }
+        Self { text: format!("!{}", self.at_least(Binding::Member)), binding: Binding::Unary }
     }
 
     /// `self == other`
@@ -230,46 +205,32 @@ impl Expr {
     pub fn in_ranges(&self, ranges: &[(i64, i64)]) -> Self {
         Self::or(ranges.iter().map(|(min, max)| match min == max {
             true => self.clone().equals(Self::int(*min)),
-            false => Self::and([
-                self.clone().at_least_value(Self::int(*min)),
-                self.clone().at_most_value(Self::int(*max)),
-            ]),
+            false => {
+                Self::and([self.clone().at_least_value(Self::int(*min)), self.clone().at_most_value(Self::int(*max))])
+            }
         }))
     }
 
     /// `self ? yes : no`
     pub fn then_else(self, yes: Expr, no: Expr) -> Self {
         let text = format!("{} ? {} : {no}", self.at_least(Binding::Or), yes.at_least(Binding::Or));
-        Self {
-            text,
-            binding: Binding::Ternary,
-        }
+        Self { text, binding: Binding::Ternary }
     }
 
     fn relation(self, operator: &str, other: Expr) -> Self {
         // Relations chain to the left in CEL; parentheses on both sides say what is meant.
         let (left, right) = (self.at_least(Binding::Sum), other.at_least(Binding::Sum));
-        Self {
-            text: format!("{left}{operator}{right}"),
-            binding: Binding::Relation,
-        }
+        Self { text: format!("{left}{operator}{right}"), binding: Binding::Relation }
     }
 
     fn binary(self, operator: &str, other: Expr, binding: Binding) -> Self {
         let (left, right) = (self.at_least(binding), other.at_least(Binding::Product));
-        Self {
-            text: format!("{left}{operator}{right}"),
-            binding,
-        }
+        Self { text: format!("{left}{operator}{right}"), binding }
     }
 
     /// The text, in parentheses unless it binds at least as tightly.
     fn at_least(self, binding: Binding) -> String {
-        if self.binding >= binding {
-            self.text
-        } else {
-            format!("({})", self.text)
-        }
+        if self.binding >= binding { self.text } else { format!("({})", self.text) }
     }
 }
 
@@ -312,11 +273,7 @@ pub fn literal_str(text: &str) -> String {
 
 fn push_code(out: &mut String, c: char) {
     let code = u32::from(c);
-    let written = if code <= 0xffff {
-        write!(out, "\\u{code:04x}")
-    } else {
-        write!(out, "\\U{code:08x}")
-    };
+    let written = if code <= 0xffff { write!(out, "\\u{code:04x}") } else { write!(out, "\\U{code:08x}") };
     debug_assert!(written.is_ok());
 }
 
@@ -351,33 +308,17 @@ mod tests {
         let both = Expr::and([either.clone(), Expr::bool(false)]);
         assert_eq!(both.to_string(), "(false || true) && false");
         assert_eq!(both.clone().negated().to_string(), "!((false || true) && false)");
-        assert_eq!(
-            Expr::or([both, either.clone()]).to_string(),
-            "(false || true) && false || false || true"
-        );
+        assert_eq!(Expr::or([both, either.clone()]).to_string(), "(false || true) && false || false || true");
         let chosen = either.then_else(Expr::int(1), Expr::int(2));
-        assert_eq!(
-            chosen.clone().equals(Expr::int(-1)).to_string(),
-            "(false || true ? 1 : 2) == -1"
-        );
+        assert_eq!(chosen.clone().equals(Expr::int(-1)).to_string(), "(false || true ? 1 : 2) == -1");
         assert_eq!(Expr::int(-1).method("f", []).to_string(), "(-1).f()");
-        assert_eq!(
-            Expr::concat([chosen, Expr::list([])]).to_string(),
-            "(false || true ? 1 : 2) + []"
-        );
+        assert_eq!(Expr::concat([chosen, Expr::list([])]).to_string(), "(false || true ? 1 : 2) + []");
     }
 
     #[test]
     fn fields_that_are_no_identifiers_are_indexed() {
-        let labels = object()
-            .field("metadata")
-            .field("app.kubernetes.io/name")
-            .optional_field("in")
-            .field("namespace");
-        assert_eq!(
-            labels.to_string(),
-            "object.metadata['app.kubernetes.io/name'][?'in'].namespace"
-        );
+        let labels = object().field("metadata").field("app.kubernetes.io/name").optional_field("in").field("namespace");
+        assert_eq!(labels.to_string(), "object.metadata['app.kubernetes.io/name'][?'in'].namespace");
     }
 
     #[test]
@@ -386,10 +327,7 @@ mod tests {
         assert_eq!(within.to_string(), "object >= 1 && object <= 3 || object == 5");
         assert_eq!(run(&within.to_string()), Ok(Value::Bool(true)));
         assert_eq!(object().in_ranges(&[]).to_string(), "false");
-        assert_eq!(
-            object().is_one_of(["a", "b'"]).negated().to_string(),
-            "!(object in ['a', 'b\\''])"
-        );
+        assert_eq!(object().is_one_of(["a", "b'"]).negated().to_string(), "!(object in ['a', 'b\\''])");
         let patch = Expr::object("JSONPatch", [("op", Expr::string("add")), ("value", Expr::map([]))]);
         assert_eq!(patch.to_string(), "JSONPatch{op: 'add', value: {}}");
     }
@@ -398,10 +336,7 @@ mod tests {
     fn hostile_text_stays_on_one_visible_line() {
         let hostile = "a'\"\\\n\r\t\0{{x}} $(y) \u{202e}\u{2028}\u{1F600}é{{{";
         let literal = literal_str(hostile);
-        assert!(
-            !literal.chars().any(is_invisible) && !literal.contains("{{") && !literal.contains("$("),
-            "{literal}"
-        );
+        assert!(!literal.chars().any(is_invisible) && !literal.contains("{{") && !literal.contains("$("), "{literal}");
         assert_eq!(run(&literal), Ok(Value::string(hostile)));
     }
 

@@ -42,20 +42,14 @@ impl Program {
     ///
     /// As [`Program::compile`].
     pub fn compile_in(source: &str, environment: &'static Environment) -> Result<Self, CelError> {
-        Ok(Self {
-            source: source.into(),
-            node: Arc::new(parse(source, environment)?),
-        })
+        Ok(Self { source: source.into(), node: Arc::new(parse(source, environment)?) })
     }
 
     /// Evaluates against the values of a request.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Evaluation {
         let mut runtime = Runtime::new(scope, 0);
         let result = runtime.eval(&self.node).map_err(|error| error.within(&self.source));
-        Evaluation {
-            result,
-            meter: runtime.meter(),
-        }
+        Evaluation { result, meter: runtime.meter() }
     }
 
     /// The text.
@@ -88,10 +82,7 @@ mod tests {
 
     fn run(expression: &str) -> Result<Value, EvalError> {
         let bindings = Bindings::new().with("object", pod()).with("oldObject", Value::Null);
-        Program::compile(expression)
-            .unwrap()
-            .evaluate(&Scope::new(bindings))
-            .result
+        Program::compile(expression).unwrap().evaluate(&Scope::new(bindings)).result
     }
 
     fn error(expression: &str) -> String {
@@ -168,52 +159,27 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_not_guessed() {
-        for expression in [
-            "nosuch(1)",
-            "object.nosuch() == 1",
-            "nosuch.spec == 1",
-            "cel.bind(x, 1, x)",
-            "Foo{a: 1} == 1",
-        ] {
-            assert!(
-                matches!(run(expression), Err(EvalError::CannotEvaluate { .. })),
-                "{expression}"
-            );
+        for expression in
+            ["nosuch(1)", "object.nosuch() == 1", "nosuch.spec == 1", "cel.bind(x, 1, x)", "Foo{a: 1} == 1"]
+        {
+            assert!(matches!(run(expression), Err(EvalError::CannotEvaluate { .. })), "{expression}");
         }
         assert_eq!(run("true || nosuch(1)"), Ok(Value::Bool(true)));
         let shown = error("1 == 1 && object.spec.nosuch(2)");
-        assert!(
-            shown.starts_with("cannot evaluate the function `nosuch` (character "),
-            "{shown}"
-        );
+        assert!(shown.starts_with("cannot evaluate the function `nosuch` (character "), "{shown}");
     }
 
     #[test]
     fn patch_literals_become_json() {
         let patch = run("[JSONPatch{op: 'add', path: '/a', value: Object.spec{x: [1], y: Object.spec.y{}}}]").unwrap();
-        assert_eq!(
-            patch.to_json().unwrap(),
-            json!([{"op": "add", "path": "/a", "value": {"x": [1], "y": {}}}])
-        );
+        assert_eq!(patch.to_json().unwrap(), json!([{"op": "add", "path": "/a", "value": {"x": [1], "y": {}}}]));
     }
 
     #[test]
     fn syntax_errors_have_a_place() {
         let bad = Program::compile("object.spec ==\n  ]").unwrap_err();
         assert_eq!((bad.line, bad.column), (2, 3));
-        for source in [
-            "",
-            "a b",
-            "'",
-            "a.",
-            "has(1)",
-            "[1].all(1, true)",
-            "\u{0}",
-            "((",
-            "1 +",
-            "a ? b",
-            "{1}",
-        ] {
+        for source in ["", "a b", "'", "a.", "has(1)", "[1].all(1, true)", "\u{0}", "((", "1 +", "a ? b", "{1}"] {
             assert!(Program::compile(source).is_err(), "{source}");
         }
     }
@@ -225,11 +191,7 @@ mod tests {
         fn authorize(&self, identity: &Identity, attributes: &Attributes) -> Decision {
             let wanted = matches!(attributes, Attributes::Resource { verb, name, .. } if verb == "use" && name == "p");
             let allowed = wanted && identity.groups == ["system:serviceaccounts", "system:serviceaccounts:ns"];
-            Decision {
-                allowed,
-                reason: "because".into(),
-                error: None,
-            }
+            Decision { allowed, reason: "because".into(), error: None }
         }
     }
 
@@ -237,21 +199,13 @@ mod tests {
     fn the_authorizer_answers_for_service_accounts() {
         let chain = ".group('policy').resource('podsecuritypolicies').namespace('ns').name('p').check('use')";
         let variables = Variables::new(vec![
-            (
-                "sa".into(),
-                Program::compile("authorizer.serviceAccount('ns', 'web')").unwrap(),
-            ),
-            (
-                "use".into(),
-                Program::compile(&format!("variables.sa{chain}.allowed()")).unwrap(),
-            ),
+            ("sa".into(), Program::compile("authorizer.serviceAccount('ns', 'web')").unwrap()),
+            ("use".into(), Program::compile(&format!("variables.sa{chain}.allowed()")).unwrap()),
         ]);
         let bindings = Bindings::new().with_authorizer(&OnlyWeb, &Identity::default(), None);
         let scope = Scope::with_variables(bindings, Some(&variables));
-        let program = Program::compile(&format!(
-            "variables.use && !authorizer{chain}.allowed() && variables.use"
-        ))
-        .unwrap();
+        let program =
+            Program::compile(&format!("variables.use && !authorizer{chain}.allowed() && variables.use")).unwrap();
         let evaluation = program.evaluate(&scope);
         assert_eq!(evaluation.result, Ok(Value::Bool(true)));
         assert_eq!((evaluation.meter.checks, scope.take_variable_cost().checks), (1, 1));
@@ -270,27 +224,16 @@ mod tests {
             ("b".into(), Program::compile("variables.a").unwrap()),
         ]);
         let scope = Scope::with_variables(Bindings::new(), Some(&variables));
-        let message = Program::compile("variables.b")
-            .unwrap()
-            .evaluate(&scope)
-            .result
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.ends_with("composited variable \"a\" fails to evaluate: no such key: b"),
-            "{message}"
-        );
+        let message = Program::compile("variables.b").unwrap().evaluate(&scope).result.unwrap_err().to_string();
+        assert!(message.ends_with("composited variable \"a\" fails to evaluate: no such key: b"), "{message}");
     }
 
     #[test]
     fn deep_and_costly_expressions_end() {
         let nested = format!("{}true{}", "(".repeat(95), ")".repeat(95));
         assert!(Program::compile(&nested).is_ok());
-        for deep in [
-            "!".repeat(290) + "true",
-            "a".to_owned() + &".b".repeat(290),
-            "1".to_owned() + &" + 1".repeat(290),
-        ] {
+        for deep in ["!".repeat(290) + "true", "a".to_owned() + &".b".repeat(290), "1".to_owned() + &" + 1".repeat(290)]
+        {
             let _ = Program::compile(&deep).map(|program| program.evaluate(&Scope::new(Bindings::new())));
         }
         let macros = "[1].all(x, 1 + 1 == ".repeat(50) + "2" + &")".repeat(50);

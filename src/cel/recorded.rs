@@ -14,10 +14,7 @@ pub(crate) fn golden(name: &str) -> String {
 }
 
 pub(crate) fn cases() -> Vec<Json> {
-    golden("recorded.ndjson")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    golden("recorded.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 pub(crate) fn role(case: &Json) -> Role {
@@ -35,10 +32,7 @@ pub(crate) fn role(case: &Json) -> Role {
 
 /// A variable is declared while it is compiled only in the sense of its predecessors: there are none here.
 fn env() -> Env {
-    Env {
-        variables: Vec::<(String, Type)>::new(),
-        ..Env::default()
-    }
+    Env { variables: Vec::<(String, Type)>::new(), ..Env::default() }
 }
 
 #[test]
@@ -61,13 +55,7 @@ fn lint_agrees_with_the_server() {
         }
     }
     eprintln!("{} expressions", cases.len());
-    assert!(
-        wrong.is_empty(),
-        "{} of {} differ:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
 /// The recorded server's administrator may do everything, nobody else anything.
@@ -76,10 +64,7 @@ struct Administrator;
 
 impl Authorize for Administrator {
     fn authorize(&self, identity: &Identity, _: &Attributes) -> Decision {
-        Decision {
-            allowed: identity.groups.iter().any(|group| group == "system:masters"),
-            ..Decision::default()
-        }
+        Decision { allowed: identity.groups.iter().any(|group| group == "system:masters"), ..Decision::default() }
     }
 }
 
@@ -113,21 +98,14 @@ fn documents(case: &Json) -> [Json; 2] {
             set("validations", json!([{"expression": "variables.x == variables.x"}]));
         }
         "MutationJsonPatch" => {
-            set(
-                "mutations",
-                json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}]),
-            );
+            set("mutations", json!([{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}]));
         }
         _ => {
             let apply = json!([{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]);
             set("mutations", apply);
         }
     }
-    let kind = if role.starts_with("Mutation") {
-        "MutatingAdmissionPolicy"
-    } else {
-        "ValidatingAdmissionPolicy"
-    };
+    let kind = if role.starts_with("Mutation") { "MutatingAdmissionPolicy" } else { "ValidatingAdmissionPolicy" };
     let binding = json!({"kind": format!("{kind}Binding"), "metadata": {"name": "x"}, "spec": {
         "policyName": "x", "validationActions": ["Deny"],
         "matchResources": {"objectSelector": {"matchExpressions": [{"key": "case", "operator": "Exists"}]}},
@@ -136,10 +114,8 @@ fn documents(case: &Json) -> [Json; 2] {
 }
 
 fn admit(policies: &Policies, pod: &Json, mutate: bool) -> AdmissionOutcome {
-    let identity = Identity {
-        user: "admin".into(),
-        groups: vec!["system:masters".into(), "system:authenticated".into()],
-    };
+    let identity =
+        Identity { user: "admin".into(), groups: vec!["system:masters".into(), "system:authenticated".into()] };
     let mut request = Request::create_pod("default", identity, pod.clone());
     request.dry_run = true;
     request.options = json!({"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "dryRun": ["All"]});
@@ -151,11 +127,7 @@ fn admit(policies: &Policies, pod: &Json, mutate: bool) -> AdmissionOutcome {
         params: &[],
         redefault: &redefault,
     };
-    if mutate {
-        policies.mutate(&request, &surroundings)
-    } else {
-        policies.validate(&request, &surroundings)
-    }
+    if mutate { policies.mutate(&request, &surroundings) } else { policies.validate(&request, &surroundings) }
 }
 
 /// The pods as admission saw them: with the label that tied them to the case.
@@ -194,31 +166,19 @@ fn validations_agree_with_the_server() {
             };
             compared += 1;
             if ours != recorded {
-                wrong.push(format!(
-                    "{} for {name}\n   server: {recorded}\n   ours:   {ours}",
-                    case["expression"]
-                ));
+                wrong.push(format!("{} for {name}\n   server: {recorded}\n   ours:   {ours}", case["expression"]));
             }
         }
     }
     eprintln!("{compared} decisions, {} undecided", undecided.len());
-    assert!(
-        wrong.is_empty(),
-        "{} of {compared} differ:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
     // What differs between versions, a map as a map key, and a pattern that is no pattern.
     assert_eq!((compared, undecided.len()), (549, 12), "{undecided:#?}");
 }
 
 /// What only the object's schema can tell, which is the business of `redefault`: these answers are not compared.
 fn is_of_the_schema(recorded: &str) -> bool {
-    let prefixes = [
-        "Internal error occurred",
-        "Pod \"",
-        "error applying patch: failed to convert patch object",
-    ];
+    let prefixes = ["Internal error occurred", "Pod \"", "error applying patch: failed to convert patch object"];
     prefixes.iter().any(|prefix| recorded.starts_with(prefix))
 }
 
@@ -235,12 +195,7 @@ fn redefault(pod: Json) -> Result<Json, String> {
             let fields = container.as_object_mut().unwrap();
             fields.entry(name).or_insert_with(|| value.clone());
         }
-        for port in container
-            .get_mut("ports")
-            .and_then(Json::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
+        for port in container.get_mut("ports").and_then(Json::as_array_mut).into_iter().flatten() {
             let number = port["containerPort"].clone();
             let fields = port.as_object_mut().unwrap();
             fields.entry("protocol").or_insert_with(|| json!("TCP"));
@@ -279,20 +234,12 @@ fn mutations_agree_with_the_server() {
             compared += 1;
             let patch_error = |answer: &Json| answer.as_str().is_some_and(|text| text.starts_with("JSON Patch: "));
             if ours != *recorded && !(patch_error(&ours) && patch_error(recorded)) {
-                wrong.push(format!(
-                    "{} for {name}\n   server: {recorded}\n   ours:   {ours}",
-                    case["expression"]
-                ));
+                wrong.push(format!("{} for {name}\n   server: {recorded}\n   ours:   {ours}", case["expression"]));
             }
         }
     }
     eprintln!("{compared} mutations");
-    assert!(
-        wrong.is_empty(),
-        "{} of {compared} differ:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(compared, 91);
 }
 

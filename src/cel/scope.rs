@@ -98,13 +98,7 @@ impl<'a> Scope<'a> {
 
     /// Bindings with a policy's variables.
     pub fn with_variables(bindings: Bindings<'a>, variables: Option<&'a Variables>) -> Self {
-        Self {
-            bindings,
-            variables,
-            memo: RefCell::default(),
-            visible: Cell::new(usize::MAX),
-            spent: Cell::default(),
-        }
+        Self { bindings, variables, memo: RefCell::default(), visible: Cell::new(usize::MAX), spent: Cell::default() }
     }
 
     /// What variables have cost since the last call; the policy pays it.
@@ -121,15 +115,12 @@ impl<'a> Scope<'a> {
     }
 
     pub(crate) fn declares_variable(&self, name: &str) -> bool {
-        self.variables
-            .is_some_and(|variables| variables.position(name).is_some())
+        self.variables.is_some_and(|variables| variables.position(name).is_some())
     }
 
     /// The value of a variable, evaluated on first use.
     pub(crate) fn variable(&self, name: &str, depth: usize) -> Outcome {
-        let found = self
-            .variables
-            .and_then(|all| Some((all, all.position(name).filter(|p| *p < self.visible.get())?)));
+        let found = self.variables.and_then(|all| Some((all, all.position(name).filter(|p| *p < self.visible.get())?)));
         let Some((variables, position)) = found else {
             return Err(EvalError::Runtime(format!("no such key: {name}")));
         };
@@ -150,10 +141,7 @@ impl<'a> Scope<'a> {
         let mut runtime = Runtime::new(self, depth);
         let outcome = runtime.eval(program.node());
         let (spent, own) = (self.spent.get(), runtime.meter());
-        self.spent.set(Meter {
-            units: spent.units.saturating_add(own.units),
-            checks: spent.checks + own.checks,
-        });
+        self.spent.set(Meter { units: spent.units.saturating_add(own.units), checks: spent.checks + own.checks });
         outcome.map_err(|error| match error {
             EvalError::CannotEvaluate { .. } => error.within(program.source()),
             other => EvalError::Runtime(format!("composited variable {name:?} fails to evaluate: {other}")),

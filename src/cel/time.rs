@@ -62,16 +62,12 @@ impl Timestamp {
         let total = self.as_nanos() + i128::from(span.nanos);
         let seconds = i64::try_from(total.div_euclid(i128::from(NANOS))).ok()?;
         let nanos = total.rem_euclid(i128::from(NANOS)) as i64;
-        (-62_135_596_800..=253_402_300_799)
-            .contains(&seconds)
-            .then_some(Self { seconds, nanos })
+        (-62_135_596_800..=253_402_300_799).contains(&seconds).then_some(Self { seconds, nanos })
     }
 
     /// The span since another point, if it fits.
     pub fn since(self, other: Self) -> Option<Span> {
-        i64::try_from(self.as_nanos() - other.as_nanos())
-            .ok()
-            .map(|nanos| Span { nanos })
+        i64::try_from(self.as_nanos() - other.as_nanos()).ok().map(|nanos| Span { nanos })
     }
 
     fn as_nanos(self) -> i128 {
@@ -99,11 +95,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let c = self.civil(0);
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            c.year, c.month, c.day, c.hour, c.minute, c.second
-        )?;
+        write!(f, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", c.year, c.month, c.day, c.hour, c.minute, c.second)?;
         write!(f, "{}Z", fraction_text(self.nanos))
     }
 }
@@ -128,16 +120,9 @@ impl Span {
             if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
                 return None;
             }
-            exact += if whole.is_empty() {
-                0
-            } else {
-                whole.parse::<i128>().ok()?.checked_mul(i128::from(*scale))?
-            };
-            total += if fraction.is_empty() {
-                0.0
-            } else {
-                format!("0.{fraction}").parse::<f64>().ok()? * *scale as f64
-            };
+            exact += if whole.is_empty() { 0 } else { whole.parse::<i128>().ok()?.checked_mul(i128::from(*scale))? };
+            total +=
+                if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse::<f64>().ok()? * *scale as f64 };
             rest = tail.strip_prefix(unit)?;
         }
         let sum = exact + total as i128;
@@ -193,10 +178,7 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn number(&mut self, digits: usize) -> Option<i64> {
-        let text = self
-            .rest
-            .get(..digits)
-            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+        let text = self.rest.get(..digits).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
         self.rest = self.rest.get(digits..)?;
         text.parse().ok()
     }
@@ -270,13 +252,7 @@ mod tests {
         assert_eq!(t.to_string(), "2024-02-29T22:59:59.5Z");
         assert_eq!(t.civil(0).weekday, 4);
         assert_eq!(t.civil(0).day_of_year, 59);
-        for bad in [
-            "2023-02-29T00:00:00Z",
-            "2024-01-01",
-            "2024-01-01T24:00:00Z",
-            "2024-01-01T00:00:00Zx",
-            "",
-        ] {
+        for bad in ["2023-02-29T00:00:00Z", "2024-01-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00Zx", ""] {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
         }
         assert_eq!(Timestamp::parse("1970-01-01T00:00:00Z").unwrap().seconds, 0);

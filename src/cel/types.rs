@@ -173,11 +173,7 @@ impl Signature {
         for arg in split_arguments(args) {
             params.push(Type::read(arg)?);
         }
-        Some(Self {
-            member,
-            params,
-            result: Type::read(result)?,
-        })
+        Some(Self { member, params, result: Type::read(result)? })
     }
 }
 

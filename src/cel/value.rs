@@ -283,11 +283,7 @@ fn compare_double(x: f64, y: i128) -> Option<Ordering> {
         return None;
     }
     let whole = x.floor() as i128;
-    let fraction = if x.is_finite() && x.fract() != 0.0 {
-        Ordering::Greater
-    } else {
-        Ordering::Equal
-    };
+    let fraction = if x.is_finite() && x.fract() != 0.0 { Ordering::Greater } else { Ordering::Equal };
     Some(whole.cmp(&y).then(fraction))
 }
 
@@ -324,9 +320,7 @@ fn double_json(d: f64) -> Result<Json, String> {
     if d.fract() == 0.0 && d.abs() < 1e15 {
         return Ok(Json::from(d as i64));
     }
-    serde_json::Number::from_f64(d)
-        .map(Json::Number)
-        .ok_or_else(|| format!("the number {d} has no JSON form"))
+    serde_json::Number::from_f64(d).map(Json::Number).ok_or_else(|| format!("the number {d} has no JSON form"))
 }
 
 #[cfg(test)]
@@ -345,10 +339,7 @@ mod tests {
         assert_eq!(Value::Int(1), Value::Double(1.0));
         assert_eq!(Value::Int(1), Value::Uint(1));
         assert_eq!(Value::Double(1.5).compare(&Value::Int(1)), Some(Ordering::Greater));
-        assert_eq!(
-            Value::Int(i64::MAX).compare(&Value::Double(9_223_372_036_854_775_807.0)),
-            Some(Ordering::Less)
-        );
+        assert_eq!(Value::Int(i64::MAX).compare(&Value::Double(9_223_372_036_854_775_807.0)), Some(Ordering::Less));
         assert_eq!(Value::Double(f64::NAN).compare(&Value::Int(1)), None);
         assert_ne!(Value::Int(1), Value::string("1"));
         assert_ne!(Value::Null, Value::Bool(false));

@@ -30,11 +30,7 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
     let mut emissions = Vec::new();
     for target in &targets {
         let emission = target.emit(&plan);
-        let prefix = if targets.len() > 1 {
-            format!("{}/", target.name())
-        } else {
-            String::new()
-        };
+        let prefix = if targets.len() > 1 { format!("{}/", target.name()) } else { String::new() };
         add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
         emissions.push((target.name(), emission));
     }
@@ -43,20 +39,14 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
         "report.json".to_owned(),
         serde_json::to_string_pretty(&conversion::json(&cluster, &emissions))? + "\n",
     );
-    let folder = Folder {
-        root: &arguments.output,
-        files,
-    };
+    let folder = Folder { root: &arguments.output, files };
     finish(arguments, &folder, &emissions)
 }
 
 fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission)]) -> Result<Ending> {
     if arguments.dry_run {
         for (name, text) in &folder.files {
-            anstream::println!(
-                "{}\n{text}",
-                paint(HEAD, format!("# {}", folder.root.join(name).display()))
-            );
+            anstream::println!("{}\n{text}", paint(HEAD, format!("# {}", folder.root.join(name).display())));
         }
         return Ok(Ending::Equal);
     }
@@ -71,11 +61,7 @@ fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission
         counted(changes.written, "file"),
         changes.unchanged,
         changes.removed,
-        if gaps == 0 {
-            "no gaps".to_owned()
-        } else {
-            format!("{}, see report.md", counted(gaps, "gap"))
-        },
+        if gaps == 0 { "no gaps".to_owned() } else { format!("{}, see report.md", counted(gaps, "gap")) },
         arguments.output.display()
     );
     Ok(Ending::Equal)
@@ -84,10 +70,8 @@ fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission
 fn print_diff(folder: &Folder<'_>) -> Result<Ending> {
     let mut differs = false;
     for (name, text) in &folder.files {
-        let current = folder
-            .current(name)?
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default();
+        let current =
+            folder.current(name)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         if current != *text {
             differs = true;
             let name = folder.root.join(name).display().to_string();
@@ -107,15 +91,8 @@ fn add_files(
 ) -> Result<()> {
     let mut by_file: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for emitted in &emission.documents {
-        let name = if bundle {
-            format!("{}.yaml", target.name())
-        } else {
-            emitted.file.clone()
-        };
-        by_file
-            .entry(format!("{prefix}{name}"))
-            .or_default()
-            .push(&emitted.document);
+        let name = if bundle { format!("{}.yaml", target.name()) } else { emitted.file.clone() };
+        by_file.entry(format!("{prefix}{name}")).or_default().push(&emitted.document);
     }
     for (name, documents) in by_file {
         files.insert(name, documents_text(&documents)?);

@@ -19,17 +19,11 @@ use crate::requests::{PodRequest, RequestReader, impersonated};
 pub(super) fn run(arguments: &Evaluate) -> Result<Ending> {
     let mut inventory = reading::inventory(&arguments.input.paths)?;
     let cluster = reading::cluster(&inventory, &arguments.input)?;
-    let requester = arguments
-        .as_user
-        .as_deref()
-        .map(|user| impersonated(user, &arguments.as_groups));
+    let requester = arguments.as_user.as_deref().map(|user| impersonated(user, &arguments.as_groups));
     let minor = arguments.input.release().minor;
     let reader = RequestReader::new(&arguments.namespace, requester, minor).with_accounts(&inventory.service_accounts);
     let mut broken = report_problems(&std::mem::take(&mut inventory.problems));
-    let judge = Judge {
-        cluster: &cluster,
-        arguments,
-    };
+    let judge = Judge { cluster: &cluster, arguments };
     let mut printer = Printer::new(arguments.format);
     if arguments.pods.is_empty() {
         let parsed = requests_of(inventory);
@@ -58,22 +52,13 @@ pub(super) fn run(arguments: &Evaluate) -> Result<Ending> {
 /// The pods, workloads and recorded requests among what was read.
 fn requests_of(inventory: Inventory) -> Parsed {
     use crate::input::Class;
-    let Inventory {
-        pods,
-        workloads,
-        admission_reviews,
-        audit_events,
-        ..
-    } = inventory;
+    let Inventory { pods, workloads, admission_reviews, audit_events, .. } = inventory;
     let class = |class, objects: Vec<_>| objects.into_iter().map(move |object| (class, object));
     let objects = class(Class::Pod, pods)
         .chain(class(Class::Workload, workloads))
         .chain(class(Class::AdmissionReview, admission_reviews))
         .chain(class(Class::AuditEvent, audit_events));
-    Parsed {
-        objects: objects.collect(),
-        ..Parsed::default()
-    }
+    Parsed { objects: objects.collect(), ..Parsed::default() }
 }
 
 struct Judge<'a> {
@@ -89,10 +74,7 @@ struct Batch {
 
 impl Judge<'_> {
     fn judge(&self, (requests, problems): (Vec<PodRequest>, Vec<Problem>)) -> Batch {
-        let mut batch = Batch {
-            decisions: Vec::with_capacity(requests.len()),
-            problems,
-        };
+        let mut batch = Batch { decisions: Vec::with_capacity(requests.len()), problems };
         for mut request in requests {
             if self.arguments.admission_plugin == Switch::Off {
                 request.ignored = request.ignored.or(Some(Ignored::PluginOff));
@@ -102,9 +84,7 @@ impl Judge<'_> {
                     let text = self.text(&decision, &request);
                     batch.decisions.push((decision.verdict, decision.is_filled(), text));
                 }
-                Err(error) => batch
-                    .problems
-                    .push(Problem::error("undecodable-pod", request.source, error.to_string())),
+                Err(error) => batch.problems.push(Problem::error("undecodable-pod", request.source, error.to_string())),
             }
         }
         batch
@@ -115,9 +95,7 @@ impl Judge<'_> {
             EvaluateFormat::Text if self.arguments.explain => {
                 let view = PodView::read(&request.pod, self.cluster.plugin().release()).ok();
                 let explained = view.filter(|_| decision.verdict != Word::Ignored);
-                let why = explained
-                    .map(|view| explanation(self.cluster, request, &view))
-                    .unwrap_or_default();
+                let why = explained.map(|view| explanation(self.cluster, request, &view)).unwrap_or_default();
                 decision.text(&request.pod) + &why
             }
             EvaluateFormat::Text => decision.text(&request.pod),
@@ -130,10 +108,7 @@ impl Judge<'_> {
         if !self.arguments.with_pod {
             decision.pod = None;
         }
-        serde_json::to_value(decision)
-            .as_ref()
-            .map(Value::to_string)
-            .unwrap_or_default()
+        serde_json::to_value(decision).as_ref().map(Value::to_string).unwrap_or_default()
     }
 }
 
@@ -157,11 +132,7 @@ struct Totals {
 impl Printer {
     fn new(format: EvaluateFormat) -> Self {
         let out = std::io::BufWriter::new(anstream::stdout().lock());
-        Self {
-            format,
-            out,
-            totals: Totals::default(),
-        }
+        Self { format, out, totals: Totals::default() }
     }
 
     /// Prints a batch, and tells whether some of it could not be decided.
@@ -207,10 +178,7 @@ impl Totals {
     /// One line that tells the outcome, and what to do next.
     fn report(&self, cluster: &Cluster, arguments: &Evaluate) {
         let admitted = paint(GOOD, format!("{} admitted", self.admitted));
-        let denied = paint(
-            if self.denied > 0 { BAD } else { GOOD },
-            format!("{} denied", self.denied),
-        );
+        let denied = paint(if self.denied > 0 { BAD } else { GOOD }, format!("{} denied", self.denied));
         let mut parts = vec![format!("{admitted} ({} filled in)", self.filled), denied];
         for (count, what) in [(self.invalid, "invalid"), (self.ignored, "ignored")] {
             if count > 0 {

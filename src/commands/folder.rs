@@ -64,13 +64,8 @@ impl Folder<'_> {
             }
         }
         changes.removed = self.remove_stale(&before)?;
-        let list = Written {
-            files: self
-                .files
-                .iter()
-                .map(|(name, text)| (name.clone(), digest(text.as_bytes())))
-                .collect(),
-        };
+        let list =
+            Written { files: self.files.iter().map(|(name, text)| (name.clone(), digest(text.as_bytes()))).collect() };
         let list = serde_json::to_string_pretty(&list)? + "\n";
         if self.current(LIST)?.as_deref() != Some(list.as_bytes()) {
             write_whole(&self.root.join(LIST), list.as_bytes())?;
@@ -114,10 +109,7 @@ impl Folder<'_> {
 
     fn remove_stale(&self, before: &Written) -> Result<usize> {
         let mut removed = 0;
-        for (name, known) in before
-            .files
-            .iter()
-            .filter(|(name, _)| !self.files.contains_key(*name) && is_inside(name))
+        for (name, known) in before.files.iter().filter(|(name, _)| !self.files.contains_key(*name) && is_inside(name))
         {
             if self.current(name)?.is_some_and(|bytes| digest(&bytes) == *known) {
                 fs::remove_file(self.root.join(name)).with_context(|| format!("cannot remove `{name}`"))?;
@@ -130,9 +122,7 @@ impl Folder<'_> {
 
 /// The list is a file like any other: a path in it must not lead out of the folder.
 fn is_inside(name: &str) -> bool {
-    Path::new(name)
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)))
+    Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 /// Writes a file beside its place and moves it there, so that nobody ever sees half of it.

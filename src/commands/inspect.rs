@@ -28,22 +28,13 @@ pub(super) fn run(arguments: &Inspect) -> Result<Ending> {
     problems.extend(more);
     let rbac_objects: Vec<&Sourced<Value>> = reading::rbac_objects(&inventory).collect();
     let accounts = accounts(&inventory, &rbac_objects, &requests);
-    let inspected = Inspected {
-        cluster: &cluster,
-        policies: &inventory.policies,
-        rbac_objects: &rbac_objects,
-        accounts,
-        pods,
-    };
+    let inspected =
+        Inspected { cluster: &cluster, policies: &inventory.policies, rbac_objects: &rbac_objects, accounts, pods };
     let inspection = Inspection::of(&inspected);
     let broken = report_problems(&problems);
     print(&inspection, arguments.format)?;
     anstream::eprintln!("{}", summary(&inspection, arguments));
-    Ok(if broken && !arguments.input.keep_going {
-        Ending::Incomplete
-    } else {
-        Ending::Equal
-    })
+    Ok(if broken && !arguments.input.keep_going { Ending::Incomplete } else { Ending::Equal })
 }
 
 /// The requests that the pods and workloads stand for.
@@ -56,13 +47,9 @@ fn requests(inventory: &Inventory, arguments: &Inspect) -> (Vec<PodRequest>, Vec
         (Class::AdmissionReview, &inventory.admission_reviews),
         (Class::AuditEvent, &inventory.audit_events),
     ];
-    let objects = classes
-        .into_iter()
-        .flat_map(|(class, objects)| objects.iter().map(move |object| (class, object.clone())));
-    reader.requests(Parsed {
-        objects: objects.collect(),
-        ..Parsed::default()
-    })
+    let objects =
+        classes.into_iter().flat_map(|(class, objects)| objects.iter().map(move |object| (class, object.clone())));
+    reader.requests(Parsed { objects: objects.collect(), ..Parsed::default() })
 }
 
 /// The namespace of what names none.
@@ -72,10 +59,7 @@ const DEFAULT: &str = "default";
 fn tally(cluster: &Cluster, requests: &[PodRequest]) -> (Tally, Vec<Problem>) {
     let (mut tally, mut problems) = (Tally::default(), Vec::new());
     let asked: Vec<&PodRequest> = requests.iter().filter(|request| request.ignored.is_none()).collect();
-    let decided: Vec<_> = asked
-        .into_par_iter()
-        .map(|request| admitted_by(cluster, request))
-        .collect();
+    let decided: Vec<_> = asked.into_par_iter().map(|request| admitted_by(cluster, request)).collect();
     for decision in decided {
         match decision {
             Ok(decision) => {
@@ -116,28 +100,14 @@ fn accounts(
         .service_accounts
         .iter()
         .map(|account| (namespace(&account.value), text(&account.value, "/metadata/name")));
-    let running = requests.iter().map(|request| {
-        (
-            request.namespace.as_str(),
-            text(&request.pod, "/spec/serviceAccountName"),
-        )
-    });
+    let running =
+        requests.iter().map(|request| (request.namespace.as_str(), text(&request.pod, "/spec/serviceAccountName")));
     let bound = rbac_objects.iter().flat_map(|binding| {
-        let subjects = binding
-            .value
-            .get("subjects")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
+        let subjects = binding.value.get("subjects").and_then(Value::as_array).into_iter().flatten();
         subjects.filter_map(|subject| account(subject, &binding.value))
     });
-    let named = existing
-        .chain(running)
-        .chain(bound)
-        .filter(|(_, name)| !name.is_empty());
-    named
-        .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
-        .collect()
+    let named = existing.chain(running).chain(bound).filter(|(_, name)| !name.is_empty());
+    named.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
 }
 
 /// The account that a binding's subject is; without a namespace, it lives in that of the role binding.
@@ -148,9 +118,7 @@ fn account<'v>(subject: &'v Value, binding: &'v Value) -> Option<(&'v str, &'v s
 }
 
 fn namespace(object: &Value) -> &str {
-    Some(text(object, "/metadata/namespace"))
-        .filter(|namespace| !namespace.is_empty())
-        .unwrap_or(DEFAULT)
+    Some(text(object, "/metadata/namespace")).filter(|namespace| !namespace.is_empty()).unwrap_or(DEFAULT)
 }
 
 fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
@@ -181,46 +149,25 @@ fn summary(inspection: &Inspection, arguments: &Inspect) -> String {
             paint(BAD, "no PodSecurityPolicy was found")
         );
     }
-    let out = policies
-        .iter()
-        .filter(|policy| !policy.invalid.is_empty() || policy.dropped.is_some())
-        .count();
+    let out = policies.iter().filter(|policy| !policy.invalid.is_empty() || policy.dropped.is_some()).count();
     let filling = policies.iter().filter(|policy| !policy.fills.is_empty()).count();
     let warnings = counted(inspection.warnings.len(), "warning");
     let parts = [
         (out > 0).then(|| paint(BAD, format!("{out} not in force"))),
         Some(format!("{filling} filling pods in")),
-        Some(paint(
-            if inspection.warnings.is_empty() { GOOD } else { NOTE },
-            warnings,
-        )),
+        Some(paint(if inspection.warnings.is_empty() { GOOD } else { NOTE }, warnings)),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    let policies = if policies.len() == 1 {
-        "1 policy".to_owned()
-    } else {
-        format!("{} policies", policies.len())
-    };
-    format!(
-        "{}: {}; {}",
-        paint(HEAD, policies),
-        parts.join(", "),
-        next(inspection, arguments)
-    )
+    let policies = if policies.len() == 1 { "1 policy".to_owned() } else { format!("{} policies", policies.len()) };
+    format!("{}: {}; {}", paint(HEAD, policies), parts.join(", "), next(inspection, arguments))
 }
 
 fn next(inspection: &Inspection, arguments: &Inspect) -> String {
     let paths: Vec<_> = reading::paths(&arguments.input.paths);
-    let paths: Vec<String> = paths
-        .iter()
-        .map(|path| printable(&path.to_string_lossy()).into_owned())
-        .collect();
+    let paths: Vec<String> = paths.iter().map(|path| printable(&path.to_string_lossy()).into_owned()).collect();
     let paths = paths.join(" ");
     match inspection.pods {
         0 => format!("run `psp-migrate evaluate {paths} --pods PODS` to see what they decide about pods and workloads"),
-        pods => format!(
-            "run `psp-migrate evaluate {paths}` to see what they decide about {}",
-            counted(pods, "pod")
-        ),
+        pods => format!("run `psp-migrate evaluate {paths}` to see what they decide about {}", counted(pods, "pod")),
     }
 }

@@ -25,11 +25,7 @@ pub(super) fn report_problems(problems: &[Problem]) -> bool {
 
 /// `1 pod`, `2 pods`.
 pub(super) fn counted(count: usize, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A progress bar on standard error; nothing is shown where that is no terminal.

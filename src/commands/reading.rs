@@ -12,11 +12,7 @@ use crate::rbac::RbacOptions;
 
 /// The paths, the current folder if there are none.
 pub(super) fn paths(paths: &[PathBuf]) -> Vec<PathBuf> {
-    if paths.is_empty() {
-        vec![PathBuf::from(".")]
-    } else {
-        paths.to_vec()
-    }
+    if paths.is_empty() { vec![PathBuf::from(".")] } else { paths.to_vec() }
 }
 
 /// Reads everything below the paths.
@@ -38,39 +34,16 @@ pub(super) fn inventory(given: &[PathBuf]) -> Result<Inventory> {
 /// # Errors
 /// A policy that cannot be decoded although it passed every check.
 pub(super) fn cluster(inventory: &Inventory, input: &Input) -> Result<Cluster> {
-    let options = RbacOptions {
-        aggregate: !input.no_aggregation,
-        bootstrap: true,
-    };
+    let options = RbacOptions { aggregate: !input.no_aggregation, bootstrap: true };
     let policies = inventory.policies.iter().map(|policy| &policy.value);
-    Cluster::new(
-        policies,
-        rbac_objects(inventory).map(|object| &object.value),
-        input.release(),
-        options,
-    )
-    .map_err(|(position, error)| {
-        (
-            inventory.policies.get(position).map(|policy| policy.source.to_string()),
-            error,
-        )
-    })
-    .map_err(|(source, error)| anyhow::Error::new(error).context(source.unwrap_or_default()))
-    .context("cannot read a PodSecurityPolicy")
+    Cluster::new(policies, rbac_objects(inventory).map(|object| &object.value), input.release(), options)
+        .map_err(|(position, error)| (inventory.policies.get(position).map(|policy| policy.source.to_string()), error))
+        .map_err(|(source, error)| anyhow::Error::new(error).context(source.unwrap_or_default()))
+        .context("cannot read a PodSecurityPolicy")
 }
 
 /// Roles and bindings, in the order in which the cluster is given them.
 pub(super) fn rbac_objects(inventory: &Inventory) -> impl Iterator<Item = &Sourced<Value>> {
-    let Inventory {
-        cluster_roles,
-        roles,
-        cluster_role_bindings,
-        role_bindings,
-        ..
-    } = inventory;
-    cluster_roles
-        .iter()
-        .chain(roles)
-        .chain(cluster_role_bindings)
-        .chain(role_bindings)
+    let Inventory { cluster_roles, roles, cluster_role_bindings, role_bindings, .. } = inventory;
+    cluster_roles.iter().chain(roles).chain(cluster_role_bindings).chain(role_bindings)
 }

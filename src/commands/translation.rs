@@ -13,13 +13,7 @@ use crate::targets::{TARGETS, Target};
 /// # Errors
 /// A name that no target has, or none at all.
 pub(super) fn targets(translation: &Translation) -> Result<Vec<&'static dyn Target>> {
-    let known = || {
-        TARGETS
-            .iter()
-            .map(|target| format!("`{}`", target.name()))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let known = || TARGETS.iter().map(|target| format!("`{}`", target.name())).collect::<Vec<_>>().join(", ");
     if translation.targets.is_empty() {
         bail!("no target is given: add --to with one of {}", known());
     }
@@ -32,11 +26,7 @@ pub(super) fn targets(translation: &Translation) -> Result<Vec<&'static dyn Targ
 
 /// The namespaces of an inventory, plain.
 pub(super) fn namespaces(inventory: &Inventory) -> Vec<Value> {
-    inventory
-        .namespaces
-        .iter()
-        .map(|namespace| namespace.value.clone())
-        .collect()
+    inventory.namespaces.iter().map(|namespace| namespace.value.clone()).collect()
 }
 
 /// The requests that the pods, workloads and recordings of an inventory stand for. Recordings that hold no pod are left
@@ -50,7 +40,5 @@ pub(super) fn requests(inventory: &Inventory, namespace: &str, input: &Input) ->
         .chain(class(Class::Workload, &inventory.workloads))
         .chain(class(Class::AdmissionReview, &inventory.admission_reviews))
         .chain(class(Class::AuditEvent, &inventory.audit_events));
-    objects
-        .filter_map(|(class, object)| reader.request(class, object).ok().flatten())
-        .collect()
+    objects.filter_map(|(class, object)| reader.request(class, object).ok().flatten()).collect()
 }

@@ -82,11 +82,7 @@ fn documents(arguments: &Verify, target: &dyn Target, emission: &Emission) -> Re
         anyhow::bail!("part of the policies in `{}` is broken", folder.display());
     }
     let is_policy = |object: &Value| object.get("apiVersion").is_some();
-    Ok(objects
-        .into_iter()
-        .map(|object| object.value)
-        .filter(is_policy)
-        .collect())
+    Ok(objects.into_iter().map(|object| object.value).filter(is_policy).collect())
 }
 
 fn findings(
@@ -112,11 +108,8 @@ fn findings(
         })
         .collect();
     bar.finish_and_clear();
-    let mut findings = TargetFindings {
-        target: target.name().to_owned(),
-        compared: requests.len(),
-        ..TargetFindings::default()
-    };
+    let mut findings =
+        TargetFindings { target: target.name().to_owned(), compared: requests.len(), ..TargetFindings::default() };
     for result in compared {
         let (agreement, difference) = result?;
         findings.counts.add(agreement);

@@ -39,10 +39,7 @@ pub enum Place {
 impl Axis {
     /// The values at one place.
     pub fn new(at: Place, values: impl IntoIterator<Item = Value>) -> Self {
-        Self {
-            at,
-            values: values.into_iter().collect(),
-        }
+        Self { at, values: values.into_iter().collect() }
     }
 
     /// Absent, `true` and `false`.
@@ -52,18 +49,12 @@ impl Axis {
 
     /// Absent, and [`edge_names`].
     pub fn names<'n>(at: Place, names: impl IntoIterator<Item = &'n String>) -> Self {
-        Self::new(
-            at,
-            std::iter::once(Value::Null).chain(edge_names(names).into_iter().map(Value::from)),
-        )
+        Self::new(at, std::iter::once(Value::Null).chain(edge_names(names).into_iter().map(Value::from)))
     }
 
     /// Absent, 0, each end of the ranges, the ids next to them, and a large one.
     pub fn ids(at: Place, ranges: &[IdRange]) -> Self {
-        Self::new(
-            at,
-            std::iter::once(Value::Null).chain(edge_ids(ranges).into_iter().map(Value::from)),
-        )
+        Self::new(at, std::iter::once(Value::Null).chain(edge_ids(ranges).into_iter().map(Value::from)))
     }
 }
 
@@ -72,11 +63,7 @@ pub fn edge_ids(ranges: &[IdRange]) -> Vec<i64> {
     const LARGEST: i64 = i32::MAX as i64;
     let around = |end: i64| [end.saturating_sub(1), end, end.saturating_add(1)];
     let ends = ranges.iter().flat_map(|range| [range.min, range.max]);
-    let mut ids: Vec<i64> = ends
-        .flat_map(around)
-        .chain([0, LARGEST])
-        .filter(|id| (0..=LARGEST).contains(id))
-        .collect();
+    let mut ids: Vec<i64> = ends.flat_map(around).chain([0, LARGEST]).filter(|id| (0..=LARGEST).contains(id)).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

@@ -19,10 +19,7 @@ pub struct Edit {
 
 /// Every combination of the axes' values. The first is the first value of every axis.
 pub fn combinations(axes: &[Axis]) -> impl Iterator<Item = Vec<Edit>> {
-    let count = axes
-        .iter()
-        .map(|axis| axis.values.len())
-        .try_fold(1_usize, usize::checked_mul);
+    let count = axes.iter().map(|axis| axis.values.len()).try_fold(1_usize, usize::checked_mul);
     (0..count.unwrap_or(usize::MAX)).map(|combination| {
         let mut rest = combination;
         let edit = |axis: &Axis| {
@@ -64,12 +61,7 @@ impl Edit {
             Place::ContainerContext(key) => in_container(pod, list, &["securityContext"], key, value),
             Place::Annotation(key) => set(pod, &["metadata", "annotations"], key, value),
             Place::ContainerAnnotation(prefix) => {
-                set(
-                    pod,
-                    &["metadata", "annotations"],
-                    &format!("{prefix}{CONTAINER}"),
-                    value,
-                );
+                set(pod, &["metadata", "annotations"], &format!("{prefix}{CONTAINER}"), value);
             }
             Place::Volume => {
                 let mut volume: Map<String, Value> = value.as_object().cloned().unwrap_or_default();
@@ -120,17 +112,12 @@ mod tests {
             Axis::new(Place::Spec("hostPID"), [json!(true)]),
             Axis::bools(Place::PodContext("runAsNonRoot")),
         ];
-        let mut pods: Vec<String> = boundary_pods(&axes, "initContainers")
-            .map(|pod| pod.to_string())
-            .collect();
+        let mut pods: Vec<String> = boundary_pods(&axes, "initContainers").map(|pod| pod.to_string()).collect();
         assert_eq!(pods.len(), 9);
         pods.sort();
         pods.dedup();
         assert_eq!(pods.len(), 9);
-        assert!(
-            pods.iter()
-                .all(|pod| pod.contains(r#""hostPID":true"#) && pod.contains("initContainers"))
-        );
+        assert!(pods.iter().all(|pod| pod.contains(r#""hostPID":true"#) && pod.contains("initContainers")));
     }
 
     #[test]
@@ -142,10 +129,7 @@ mod tests {
         ];
         let pods: Vec<Value> = boundary_pods(&axes, "containers").collect();
         let spec = |container: Value| json!({"containers": [container], "volumes": [{"hostPath": {"path": "/"}, "name": "v"}]});
-        assert_eq!(
-            pods[0]["spec"],
-            spec(json!({"name": "c", "volumeMounts": [{"name": "v"}]}))
-        );
+        assert_eq!(pods[0]["spec"], spec(json!({"name": "c", "volumeMounts": [{"name": "v"}]})));
         assert_eq!(pods[1]["spec"], spec(json!({"name": "c"})));
         assert_eq!(pods[0]["metadata"], json!({"name": "p"}));
     }

@@ -51,11 +51,7 @@ pub enum Setting {
 impl Fill {
     /// Fills `value` in where `at` is absent.
     pub fn set(at: Field, value: Setting) -> Self {
-        Self::SetIfAbsent {
-            at,
-            value,
-            unless_set: None,
-        }
+        Self::SetIfAbsent { at, value, unless_set: None }
     }
 
     /// Applies the fill and tells whether it changed the pod.
@@ -64,10 +60,7 @@ impl Fill {
             Self::SetIfAbsent { at, value, unless_set } => set_if_absent(pod, *at, value, *unless_set),
             Self::Capabilities { add, drop } => {
                 let add_to = |container| add_capabilities(container, add, drop);
-                pod.containers
-                    .iter_mut()
-                    .map(add_to)
-                    .fold(false, |any, changed| any | changed)
+                pod.containers.iter_mut().map(add_to).fold(false, |any, changed| any | changed)
             }
             Self::CopySeccompToAnnotation => copy_seccomp(&mut pod.seccomp),
         }
@@ -137,28 +130,19 @@ fn add_capabilities<'a>(container: &mut Container<'a>, default_add: &'a [String]
     let empty = Capabilities::default();
     let own = container.capabilities.as_ref().unwrap_or(&empty);
     let absent_from = |list: &[&str], name: &str| !list.contains(&name);
-    let added = default_add
-        .iter()
-        .filter(|name| absent_from(&own.drop, name) && absent_from(&own.add, name));
+    let added = default_add.iter().filter(|name| absent_from(&own.drop, name) && absent_from(&own.add, name));
     let dropped = required_drop.iter().filter(|name| absent_from(&own.drop, name));
     let (added, dropped): (Vec<_>, Vec<_>) = (added.collect(), dropped.collect());
     if added.is_empty() && dropped.is_empty() {
         return false;
     }
-    let capabilities = Capabilities {
-        add: union(&own.add, added),
-        drop: union(&own.drop, dropped),
-    };
+    let capabilities = Capabilities { add: union(&own.add, added), drop: union(&own.drop, dropped) };
     container.capabilities = Some(capabilities);
     true
 }
 
 fn union<'a>(own: &[&'a str], more: Vec<&'a String>) -> Vec<&'a str> {
-    let mut list: Vec<&str> = own
-        .iter()
-        .copied()
-        .chain(more.into_iter().map(String::as_str))
-        .collect();
+    let mut list: Vec<&str> = own.iter().copied().chain(more.into_iter().map(String::as_str)).collect();
     list.sort_unstable();
     list.dedup();
     list

@@ -15,12 +15,7 @@ struct At<'v> {
 impl Constraint {
     /// Whether the constraint holds of a submitted pod.
     pub fn holds(&self, pod: &PodView<'_>) -> bool {
-        self.holds_at(At {
-            pod,
-            container: None,
-            volume: None,
-            item: Fact::Absent,
-        })
+        self.holds_at(At { pod, container: None, volume: None, item: Fact::Absent })
     }
 
     fn holds_at(&self, at: At<'_>) -> bool {
@@ -40,18 +35,8 @@ impl<'v> At<'v> {
         let item = |item| At { item, ..self };
         let added = || self.container.and_then(|container| container.capabilities.as_ref());
         match items {
-            Items::Containers => self.pod.containers.iter().all(|c| {
-                holds(At {
-                    container: Some(c),
-                    ..self
-                })
-            }),
-            Items::Volumes => self.pod.volumes.iter().all(|v| {
-                holds(At {
-                    volume: Some(v),
-                    ..self
-                })
-            }),
+            Items::Containers => self.pod.containers.iter().all(|c| holds(At { container: Some(c), ..self })),
+            Items::Volumes => self.pod.volumes.iter().all(|v| holds(At { volume: Some(v), ..self })),
             Items::Sysctls => self.pod.sysctls.iter().all(|name| holds(item(Fact::Text(name)))),
             Items::SupplementalGroups => self
                 .pod
@@ -59,10 +44,9 @@ impl<'v> At<'v> {
                 .iter()
                 .flat_map(|groups| groups.iter())
                 .all(|id| holds(item(Fact::Int(*id)))),
-            Items::AddedCapabilities => added()
-                .iter()
-                .flat_map(|both| &both.add)
-                .all(|name| holds(item(Fact::Text(name)))),
+            Items::AddedCapabilities => {
+                added().iter().flat_map(|both| &both.add).all(|name| holds(item(Fact::Text(name))))
+            }
             Items::HostPorts => self
                 .container
                 .iter()
@@ -74,12 +58,10 @@ impl<'v> At<'v> {
     fn fact(&self, field: Field) -> Fact<'v> {
         match field.scope() {
             Scope::Pod => self.pod.fact(field),
-            Scope::Container => self
-                .container
-                .map_or(Fact::Absent, |container| self.pod.container_fact(container, field)),
-            Scope::Volume => self
-                .volume
-                .map_or(Fact::Absent, |volume| self.pod.volume_fact(volume, field)),
+            Scope::Container => {
+                self.container.map_or(Fact::Absent, |container| self.pod.container_fact(container, field))
+            }
+            Scope::Volume => self.volume.map_or(Fact::Absent, |volume| self.pod.volume_fact(volume, field)),
             Scope::Item => self.item,
         }
     }

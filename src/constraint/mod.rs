@@ -122,8 +122,7 @@ impl PathPrefix {
     /// are plain bytes.
     pub fn contains(&self, path: &str) -> bool {
         let path = path.strip_suffix('/').unwrap_or(path);
-        path.strip_prefix(self.0.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -165,11 +164,7 @@ impl Constraint {
     /// The field passes the test. Where it is absent `absent_passes` decides: a policy that fills a value in is held to
     /// that value itself.
     pub fn defaulted(field: Field, test: Test, absent_passes: bool) -> Self {
-        if absent_passes {
-            Self::absent_or(field, test)
-        } else {
-            Self::Field(field, test)
-        }
+        if absent_passes { Self::absent_or(field, test) } else { Self::Field(field, test) }
     }
 
     /// The field is absent or passes the test.
@@ -180,10 +175,7 @@ impl Constraint {
 
 impl Test {
     /// The opposite.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a constructor beside the others, not an operator"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "a constructor beside the others, not an operator")]
     pub fn not(test: Test) -> Self {
         Self::Not(Box::new(test))
     }

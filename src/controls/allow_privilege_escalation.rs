@@ -14,11 +14,8 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "allowPrivilegeEscalation",
-    owns: &[Field::AllowPrivilegeEscalation],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "allowPrivilegeEscalation", owns: &[Field::AllowPrivilegeEscalation], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let allowed = policy.spec.allows_privilege_escalation();
@@ -57,10 +54,7 @@ impl Requirement for Escalation {
             Some(true) => Test::Is(false),
             _ => Test::not(Test::Is(true)),
         };
-        Constraint::each(
-            Items::Containers,
-            Constraint::Field(Field::AllowPrivilegeEscalation, test),
-        )
+        Constraint::each(Items::Containers, Constraint::Field(Field::AllowPrivilegeEscalation, test))
     }
 
     fn boundary(&self) -> Vec<Axis> {

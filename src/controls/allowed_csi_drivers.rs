@@ -12,18 +12,10 @@ use crate::pod_view::Field;
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "allowedCSIDrivers",
-    owns: &[Field::CsiDriver],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "allowedCSIDrivers", owns: &[Field::CsiDriver], parse };
 
-static KIND: DriverKind = DriverKind {
-    field: Field::CsiDriver,
-    source: "csi",
-    path: "csi.driver",
-    words: "Inline CSI driver",
-};
+static KIND: DriverKind =
+    DriverKind { field: Field::CsiDriver, source: "csi", path: "csi.driver", words: "Inline CSI driver" };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     KIND.parse(policy.spec.allowed_csi_drivers.iter().map(|entry| &entry.name))

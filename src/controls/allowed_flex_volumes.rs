@@ -12,18 +12,10 @@ use crate::pod_view::Field;
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "allowedFlexVolumes",
-    owns: &[Field::FlexDriver],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "allowedFlexVolumes", owns: &[Field::FlexDriver], parse };
 
-static KIND: DriverKind = DriverKind {
-    field: Field::FlexDriver,
-    source: "flexVolume",
-    path: "driver",
-    words: "Flexvolume driver",
-};
+static KIND: DriverKind =
+    DriverKind { field: Field::FlexDriver, source: "flexVolume", path: "driver", words: "Flexvolume driver" };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     KIND.parse(policy.spec.allowed_flex_volumes.iter().map(|entry| &entry.driver))

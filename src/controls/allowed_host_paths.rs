@@ -20,11 +20,8 @@ use crate::pod_view::{ContainerList, Field, PodView, Volume};
 use crate::psp::{AllowedHostPath, PodSecurityPolicy};
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "allowedHostPaths",
-    owns: &[Field::HostPath, Field::WritableMount],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "allowedHostPaths", owns: &[Field::HostPath, Field::WritableMount], parse };
 
 fn parse(policy: &PodSecurityPolicy, release: &Release) -> Parsed {
     let entries = &policy.spec.allowed_host_paths;
@@ -32,12 +29,8 @@ fn parse(policy: &PodSecurityPolicy, release: &Release) -> Parsed {
         return Ok(None);
     }
     let (read_only, writable): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.read_only);
-    let prefixes = |entries: Vec<&AllowedHostPath>| {
-        entries
-            .iter()
-            .map(|entry| PathPrefix::new(&entry.path_prefix))
-            .collect()
-    };
+    let prefixes =
+        |entries: Vec<&AllowedHostPath>| entries.iter().map(|entry| PathPrefix::new(&entry.path_prefix)).collect();
     Ok(Some(Box::new(HostPaths {
         writable: prefixes(writable),
         read_only: prefixes(read_only),
@@ -104,10 +97,7 @@ impl Requirement for HostPaths {
         let other = json!({"emptyDir": {}});
         let volumes = paths.iter().map(|path| json!({"hostPath": {"path": path}}));
         let mounts = [json!("unmounted"), json!(null), json!(true), json!(false)];
-        vec![
-            Axis::new(Place::Volume, [other].into_iter().chain(volumes)),
-            Axis::new(Place::Mount, mounts),
-        ]
+        vec![Axis::new(Place::Volume, [other].into_iter().chain(volumes)), Axis::new(Place::Mount, mounts)]
     }
 }
 
@@ -147,12 +137,7 @@ mod tests {
     #[test]
     fn a_prefix_ends_at_a_slash_and_nothing_is_cleaned() {
         for path in ["/foo", "/foo/", "/foo//", "/foo/x", "/foo/../etc"] {
-            check(
-                &CONTROL,
-                policy(&[("/foo", false)]),
-                pod(path, "containers", json!([])),
-                &[],
-            );
+            check(&CONTROL, policy(&[("/foo", false)]), pod(path, "containers", json!([])), &[]);
         }
         for path in ["/food", "//foo", "foo", "/", ""] {
             check(
@@ -178,12 +163,7 @@ mod tests {
                 "spec.initContainers[1].volumeMounts[3].readOnly: Invalid value: false: must be read-only",
             ],
         );
-        check(
-            &CONTROL,
-            policy(&[("/foo", true)]),
-            pod("/foo", "containers", json!([])),
-            &[],
-        );
+        check(&CONTROL, policy(&[("/foo", true)]), pod("/foo", "containers", json!([])), &[]);
     }
 
     #[test]
@@ -198,13 +178,7 @@ mod tests {
         let pod = pod("/foo", "ephemeralContainers", json!([{"name": "h"}]));
         let denial = "spec.ephemeralContainers[1].volumeMounts[0].readOnly: Invalid value: false: must be read-only";
         let policy = policy(&[("/foo", true)]);
-        check_release(
-            &CONTROL,
-            policy.clone(),
-            pod.clone(),
-            &[denial],
-            "1.23".parse().unwrap(),
-        );
+        check_release(&CONTROL, policy.clone(), pod.clone(), &[denial], "1.23".parse().unwrap());
         check_release(&CONTROL, policy, pod, &[], "1.22".parse().unwrap());
     }
 

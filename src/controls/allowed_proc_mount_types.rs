@@ -14,21 +14,13 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "allowedProcMountTypes",
-    owns: &[Field::ProcMount],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "allowedProcMountTypes", owns: &[Field::ProcMount], parse };
 
 const DEFAULT: &str = "Default";
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let listed = policy.spec.allowed_proc_mount_types.clone();
-    let allowed = if listed.is_empty() {
-        vec![DEFAULT.to_owned()]
-    } else {
-        listed
-    };
+    let allowed = if listed.is_empty() { vec![DEFAULT.to_owned()] } else { listed };
     Ok(Some(Box::new(ProcMountTypes { allowed })))
 }
 
@@ -73,10 +65,7 @@ mod tests {
     use super::super::testing::{check, check_release, lowering_is_faithful, lowering_is_faithful_in};
     use super::*;
 
-    const GATE_ON: Release = Release {
-        minor: 24,
-        proc_mount_type: true,
-    };
+    const GATE_ON: Release = Release { minor: 24, proc_mount_type: true };
 
     fn container(proc_mount: &str) -> Value {
         json!({"containers": [{"securityContext": {"procMount": proc_mount}}]})
@@ -92,12 +81,7 @@ mod tests {
                 "spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": ProcMountType is not allowed",
             ],
         );
-        check(
-            &CONTROL,
-            json!({}),
-            json!({"containers": [{}, {"securityContext": {}}]}),
-            &[],
-        );
+        check(&CONTROL, json!({}), json!({"containers": [{}, {"securityContext": {}}]}), &[]);
     }
 
     #[test]

@@ -15,11 +15,7 @@ use crate::pod_view::{APP_ARMOR_ANNOTATION, Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "appArmor",
-    owns: &[Field::AppArmor],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "appArmor", owns: &[Field::AppArmor], parse };
 
 const ALLOWED: &str = "apparmor.security.beta.kubernetes.io/allowedProfileNames";
 const DEFAULT: &str = "apparmor.security.beta.kubernetes.io/defaultProfileName";
@@ -70,10 +66,7 @@ impl Requirement for AppArmor {
         };
         let fill_passes = self.fill.as_ref().is_some_and(|profile| allows(allowed, profile));
         let listed = Test::OneOf(allowed.split(',').map(str::to_owned).collect());
-        Constraint::each(
-            Items::Containers,
-            Constraint::defaulted(Field::AppArmor, listed, fill_passes),
-        )
+        Constraint::each(Items::Containers, Constraint::defaulted(Field::AppArmor, listed, fill_passes))
     }
 
     fn boundary(&self) -> Vec<Axis> {
@@ -113,12 +106,7 @@ mod tests {
     #[test]
     fn a_present_key_demands_a_profile() {
         for allowed in ["runtime/default", "", ","] {
-            check(
-                &CONTROL,
-                policy(Some(allowed), None),
-                json!({"containers": [{}]}),
-                &[MUST_BE_SET],
-            );
+            check(&CONTROL, policy(Some(allowed), None), json!({"containers": [{}]}), &[MUST_BE_SET]);
             check(&CONTROL, policy(Some(allowed), None), pod(""), &[MUST_BE_SET]);
         }
     }
@@ -139,10 +127,7 @@ mod tests {
     fn the_default_replaces_an_absent_or_empty_profile() {
         let policy = policy(None, Some("runtime/default"));
         assert_eq!(filled(&CONTROL, policy.clone(), pod("")), pod("runtime/default"));
-        assert_eq!(
-            filled(&CONTROL, policy.clone(), json!({"containers": [{}]})),
-            pod("runtime/default")
-        );
+        assert_eq!(filled(&CONTROL, policy.clone(), json!({"containers": [{}]})), pod("runtime/default"));
         assert_eq!(filled(&CONTROL, policy, pod("unconfined")), pod("unconfined"));
     }
 

@@ -19,11 +19,7 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "capabilities",
-    owns: &[Field::AddedCapability],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "capabilities", owns: &[Field::AddedCapability], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let spec = &policy.spec;
@@ -52,10 +48,7 @@ impl Requirement for CapabilityLists {
         if self.default_add.is_empty() && self.required_drop.is_empty() {
             return Vec::new();
         }
-        vec![Fill::Capabilities {
-            add: self.default_add.clone(),
-            drop: self.required_drop.clone(),
-        }]
+        vec![Fill::Capabilities { add: self.default_add.clone(), drop: self.required_drop.clone() }]
     }
 
     fn admit_container(&self, _: &PodView<'_>, container: &Container<'_>, denials: &mut Denials) {
@@ -82,28 +75,16 @@ impl Requirement for CapabilityLists {
 
     fn boundary(&self) -> Vec<Axis> {
         let special = ["ALL", "NET_ADMIN", "CAP_NET_ADMIN"].map(str::to_owned);
-        let mentioned: Vec<&String> = self
-            .addable
-            .iter()
-            .flatten()
-            .chain(&self.default_add)
-            .chain(&self.required_drop)
-            .collect();
+        let mentioned: Vec<&String> =
+            self.addable.iter().flatten().chain(&self.default_add).chain(&self.required_drop).collect();
         let names = edge_names(mentioned.iter().copied().chain(&special));
-        let lists = names.iter().flat_map(|name| {
-            [
-                json!({"add": [name]}),
-                json!({"drop": [name]}),
-                json!({"add": [name], "drop": [name]}),
-            ]
-        });
+        let lists = names
+            .iter()
+            .flat_map(|name| [json!({"add": [name]}), json!({"drop": [name]}), json!({"add": [name], "drop": [name]})]);
         let unsorted = || mentioned.iter().rev().chain(&mentioned);
         let all = json!({"add": unsorted().collect::<Vec<_>>(), "drop": unsorted().collect::<Vec<_>>()});
         let silent = [Value::Null, json!({}), json!({"add": [], "drop": []}), all];
-        vec![Axis::new(
-            Place::ContainerContext("capabilities"),
-            silent.into_iter().chain(lists),
-        )]
+        vec![Axis::new(Place::ContainerContext("capabilities"), silent.into_iter().chain(lists))]
     }
 }
 
@@ -139,11 +120,7 @@ mod tests {
     fn a_wildcard_lifts_the_limit_and_still_adds() {
         let policy = json!({"allowedCapabilities": ["*"], "defaultAddCapabilities": ["CHOWN"]});
         check(&CONTROL, policy.clone(), container(&json!({"add": ["SYS_ADMIN"]})), &[]);
-        fills(
-            policy,
-            json!({"add": ["SYS_ADMIN"]}),
-            json!({"add": ["CHOWN", "SYS_ADMIN"]}),
-        );
+        fills(policy, json!({"add": ["SYS_ADMIN"]}), json!({"add": ["CHOWN", "SYS_ADMIN"]}));
     }
 
     #[test]

@@ -52,12 +52,8 @@ fn names(controls: &[&Control]) -> Vec<&'static str> {
 fn every_control_has_a_name_and_a_file_of_that_name() {
     let stem = |name: &str| name.replace('_', "").to_lowercase();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/controls");
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let mut files: Vec<_> = files
-        .map(|file| stem(file.to_str().unwrap().trim_end_matches(".rs")))
-        .collect();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut files: Vec<_> = files.map(|file| stem(file.to_str().unwrap().trim_end_matches(".rs"))).collect();
     files.retain(|file| !["mod", "contract", "testing", "denials", "groups", "drivers"].contains(&file.as_str()));
     let mut controls: Vec<_> = CONTROLS.iter().map(|control| stem(control.name)).collect();
     files.sort_unstable();
@@ -125,11 +121,8 @@ fn a_boundary_stays_small() {
 #[test]
 fn the_orders_name_exactly_the_controls_that_judge_there() {
     let judging = |deny: fn(&dyn Requirement, &PodView<'_>, &mut Denials)| -> Vec<&str> {
-        let judges = |control: &&Control| {
-            requirements(control)
-                .iter()
-                .any(|r| denies_some_boundary_pod(r.as_ref(), deny))
-        };
+        let judges =
+            |control: &&Control| requirements(control).iter().any(|r| denies_some_boundary_pod(r.as_ref(), deny));
         names(&CONTROLS.into_iter().filter(judges).collect::<Vec<_>>())
     };
     let mut pod_order = [names(&BEFORE_VOLUMES), names(&AFTER_VOLUMES)].concat();

@@ -18,10 +18,7 @@ impl Denials {
 
     /// Collects denials.
     pub fn collected() -> Self {
-        Self {
-            count: 0,
-            texts: Some(Vec::new()),
-        }
+        Self { count: 0, texts: Some(Vec::new()) }
     }
 
     /// Adds a denial.

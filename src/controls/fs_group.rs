@@ -11,11 +11,7 @@ use crate::pod_view::{Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "fsGroup",
-    owns: &[Field::FsGroup],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "fsGroup", owns: &[Field::FsGroup], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let rule = GroupRule::parse(&policy.spec.fs_group, "FSGroup")?;
@@ -34,10 +30,7 @@ impl Requirement for FsGroup {
         if let Some(group) = pod.fs_group
             && !self.0.allows(group)
         {
-            denials.add(|| {
-                self.0
-                    .denial("spec.securityContext.fsGroup".to_owned(), &[group], group)
-            });
+            denials.add(|| self.0.denial("spec.securityContext.fsGroup".to_owned(), &[group], group));
         }
     }
 

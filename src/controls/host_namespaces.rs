@@ -13,11 +13,8 @@ use crate::pod_view::{Fact, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "hostNamespaces",
-    owns: &[Field::HostNetwork, Field::HostPid, Field::HostIpc],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "hostNamespaces", owns: &[Field::HostNetwork, Field::HostPid, Field::HostIpc], parse };
 
 /// One of the node's namespaces.
 #[derive(Clone, Copy)]
@@ -27,21 +24,9 @@ struct Namespace {
     words: &'static str,
 }
 
-const NETWORK: Namespace = Namespace {
-    field: Field::HostNetwork,
-    key: "hostNetwork",
-    words: "Host network",
-};
-const PID: Namespace = Namespace {
-    field: Field::HostPid,
-    key: "hostPID",
-    words: "Host PID",
-};
-const IPC: Namespace = Namespace {
-    field: Field::HostIpc,
-    key: "hostIPC",
-    words: "Host IPC",
-};
+const NETWORK: Namespace = Namespace { field: Field::HostNetwork, key: "hostNetwork", words: "Host network" };
+const PID: Namespace = Namespace { field: Field::HostPid, key: "hostPID", words: "Host PID" };
+const IPC: Namespace = Namespace { field: Field::HostIpc, key: "hostIPC", words: "Host IPC" };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let spec = &policy.spec;

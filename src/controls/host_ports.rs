@@ -17,17 +17,10 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::{HostPortRange, IdRange, PodSecurityPolicy};
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "hostPorts",
-    owns: &[Field::HostPort],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "hostPorts", owns: &[Field::HostPort], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
-    let range = |range: &HostPortRange| IdRange {
-        min: range.min.into(),
-        max: range.max.into(),
-    };
+    let range = |range: &HostPortRange| IdRange { min: range.min.into(), max: range.max.into() };
     let ranges = policy.spec.host_ports.iter().map(range).collect();
     Ok(Some(Box::new(HostPorts { ranges })))
 }
@@ -97,12 +90,7 @@ mod tests {
                 "spec.containers[0].hostPort: Invalid value: 80: Host port 80 is not allowed to be used. Allowed ports: []",
             ],
         );
-        check(
-            &CONTROL,
-            json!({}),
-            json!({"containers": [{"ports": [{"containerPort": 80}]}]}),
-            &[],
-        );
+        check(&CONTROL, json!({}), json!({"containers": [{"ports": [{"containerPort": 80}]}]}), &[]);
     }
 
     #[test]
@@ -113,10 +101,7 @@ mod tests {
             &CONTROL,
             json!({"hostPorts": [{"min": 80, "max": 80}, {"min": 8000, "max": 8080}]}),
             json!({"initContainers": ports(&[79, 80, 8000, 8080, 8081])}),
-            &[
-                &format!("{path} 79: Host port 79 {allowed}"),
-                &format!("{path} 8081: Host port 8081 {allowed}"),
-            ],
+            &[&format!("{path} 79: Host port 79 {allowed}"), &format!("{path} 8081: Host port 8081 {allowed}")],
         );
     }
 

@@ -115,12 +115,8 @@ pub static BEFORE_VOLUMES: [&Control; 6] = [
 
 /// The controls that judge volumes ([`Requirement::admit_volume`]), in order. The first that denies a volume is the only
 /// one to be told of for that volume.
-pub static VOLUMES: [&Control; 4] = [
-    &volumes::CONTROL,
-    &allowed_host_paths::CONTROL,
-    &allowed_flex_volumes::CONTROL,
-    &allowed_csi_drivers::CONTROL,
-];
+pub static VOLUMES: [&Control; 4] =
+    [&volumes::CONTROL, &allowed_host_paths::CONTROL, &allowed_flex_volumes::CONTROL, &allowed_csi_drivers::CONTROL];
 
 /// The control that judges the pod itself ([`Requirement::admit_pod`]), and is told of after its volumes.
 pub static AFTER_VOLUMES: [&Control; 1] = [&runtime_class::CONTROL];

@@ -14,11 +14,7 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "privileged",
-    owns: &[Field::Privileged],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "privileged", owns: &[Field::Privileged], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     Ok((!policy.spec.privileged).then(|| Box::new(Unprivileged) as _))
@@ -37,10 +33,7 @@ impl Requirement for Unprivileged {
     }
 
     fn constraint(&self) -> Constraint {
-        Constraint::each(
-            Items::Containers,
-            Constraint::Field(Field::Privileged, Test::not(Test::Is(true))),
-        )
+        Constraint::each(Items::Containers, Constraint::Field(Field::Privileged, Test::not(Test::Is(true))))
     }
 
     fn boundary(&self) -> Vec<Axis> {
@@ -65,12 +58,7 @@ mod tests {
                 "spec.containers[0].securityContext.privileged: Invalid value: true: Privileged containers are not allowed",
             ],
         );
-        check(
-            &CONTROL,
-            json!({}),
-            json!({"containers": [{"securityContext": {"privileged": false}}, {}]}),
-            &[],
-        );
+        check(&CONTROL, json!({}), json!({"containers": [{"securityContext": {"privileged": false}}, {}]}), &[]);
     }
 
     #[test]

@@ -11,11 +11,8 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "readOnlyRootFilesystem",
-    owns: &[Field::ReadOnlyRootFilesystem],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "readOnlyRootFilesystem", owns: &[Field::ReadOnlyRootFilesystem], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let required = policy.spec.read_only_root_filesystem;
@@ -40,10 +37,7 @@ impl Requirement for ReadOnly {
 
     fn constraint(&self) -> Constraint {
         let not_writable = Test::not(Test::Is(false));
-        Constraint::each(
-            Items::Containers,
-            Constraint::Field(Field::ReadOnlyRootFilesystem, not_writable),
-        )
+        Constraint::each(Items::Containers, Constraint::Field(Field::ReadOnlyRootFilesystem, not_writable))
     }
 
     fn boundary(&self) -> Vec<Axis> {

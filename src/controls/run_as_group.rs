@@ -14,11 +14,7 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "runAsGroup",
-    owns: &[Field::RunAsGroup],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "runAsGroup", owns: &[Field::RunAsGroup], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let Some(strategy) = &policy.spec.run_as_group else {
@@ -107,10 +103,7 @@ mod tests {
     #[test]
     fn an_unknown_rule_drops_the_policy() {
         let policy = json!({"runAsGroup": {"rule": "MustRunAsNonRoot"}});
-        assert_eq!(
-            unusable(&CONTROL, policy),
-            "Unrecognized RunAsGroup strategy type MustRunAsNonRoot"
-        );
+        assert_eq!(unusable(&CONTROL, policy), "Unrecognized RunAsGroup strategy type MustRunAsNonRoot");
         let policy = json!({"runAsGroup": {"rule": "MayRunAs", "ranges": []}});
         assert_eq!(unusable(&CONTROL, policy), "ranges must be supplied for MayRunAs");
     }

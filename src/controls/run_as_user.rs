@@ -15,20 +15,16 @@ use crate::pod_view::{Container, Field, PodView};
 use crate::psp::{IdRange, PodSecurityPolicy, print_ranges};
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "runAsUser",
-    owns: &[Field::RunAsUser, Field::RunAsNonRoot],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "runAsUser", owns: &[Field::RunAsUser, Field::RunAsNonRoot], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let strategy = &policy.spec.run_as_user;
     match (strategy.rule.as_str(), strategy.ranges()) {
         ("MustRunAs", []) => Err(Unusable("MustRunAs requires at least one range".to_owned())),
-        ("MustRunAs", [first, ..]) => Ok(Some(Box::new(MustRunAs {
-            fill: first.min,
-            ranges: strategy.ranges().to_vec(),
-        }))),
+        ("MustRunAs", [first, ..]) => {
+            Ok(Some(Box::new(MustRunAs { fill: first.min, ranges: strategy.ranges().to_vec() })))
+        }
         ("MustRunAsNonRoot", _) => Ok(Some(Box::new(MustRunAsNonRoot))),
         ("RunAsAny", _) => Ok(None),
         (rule, _) => Err(Unusable(format!("Unrecognized RunAsUser strategy type {rule}"))),
@@ -60,10 +56,7 @@ impl Requirement for MustRunAs {
     fn constraint(&self) -> Constraint {
         let fill_passes = self.ranges.iter().any(|range| range.contains(self.fill));
         let in_ranges = Test::InRanges(self.ranges.clone());
-        Constraint::each(
-            Items::Containers,
-            Constraint::defaulted(Field::RunAsUser, in_ranges, fill_passes),
-        )
+        Constraint::each(Items::Containers, Constraint::defaulted(Field::RunAsUser, in_ranges, fill_passes))
     }
 
     fn boundary(&self) -> Vec<Axis> {
@@ -79,11 +72,7 @@ struct MustRunAsNonRoot;
 impl Requirement for MustRunAsNonRoot {
     fn fills(&self) -> Vec<Fill> {
         let (at, unless_set) = (Field::RunAsNonRoot, Some(Field::RunAsUser));
-        vec![Fill::SetIfAbsent {
-            at,
-            value: Setting::Bool(true),
-            unless_set,
-        }]
+        vec![Fill::SetIfAbsent { at, value: Setting::Bool(true), unless_set }]
     }
 
     fn admit_container(&self, pod: &PodView<'_>, container: &Container<'_>, denials: &mut Denials) {

@@ -12,11 +12,7 @@ use crate::pod_view::{Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "runtimeClass",
-    owns: &[Field::RuntimeClassName],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "runtimeClass", owns: &[Field::RuntimeClassName], parse };
 
 fn parse(policy: &PodSecurityPolicy, _: &Release) -> Parsed {
     let Some(strategy) = &policy.spec.runtime_class else {

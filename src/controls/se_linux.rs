@@ -55,11 +55,7 @@ impl MustRunAs {
             ("user", context.user, required.user),
         ];
         for (part, value, required) in parts {
-            let same = if part == "level" {
-                same_level(required, value)
-            } else {
-                value == required
-            };
+            let same = if part == "level" { same_level(required, value) } else { value == required };
             if !same {
                 denials.add(|| {
                     let field = format!("{path}.seLinuxOptions.{part}");
@@ -82,25 +78,15 @@ impl MustRunAs {
 
     /// Absent, empty, the required context, and contexts that differ in one part or only in spelling.
     fn contexts(&self) -> Vec<Value> {
-        let SeLinuxOptions {
-            user,
-            role,
-            type_,
-            level,
-        } = &self.0;
+        let SeLinuxOptions { user, role, type_, level } = &self.0;
         let context = |user: &str, role: &str, type_: &str, level: &str| json!({"user": user, "role": role, "type": type_, "level": level});
         let reordered = level.split_once(':').map(|(sensitivity, categories)| {
             let reversed: Vec<_> = categories.rsplit(',').collect();
             format!("{sensitivity}:{}", reversed.join(","))
         });
         let other = |part: &str| format!("{part}x");
-        let levels = [
-            Some(level.clone()),
-            reordered,
-            Some(format!("{level},")),
-            Some(format!("{level}:")),
-            Some(String::new()),
-        ];
+        let levels =
+            [Some(level.clone()), reordered, Some(format!("{level},")), Some(format!("{level}:")), Some(String::new())];
         let levels = levels.iter().flatten().map(|level| context(user, role, type_, level));
         let differing = [
             context(&other(user), role, type_, level),
@@ -108,11 +94,7 @@ impl MustRunAs {
             context(user, role, &other(type_), level),
             context("", role, type_, &other(level)),
         ];
-        [Value::Null, json!({})]
-            .into_iter()
-            .chain(levels)
-            .chain(differing)
-            .collect()
+        [Value::Null, json!({})].into_iter().chain(levels).chain(differing).collect()
     }
 }
 
@@ -211,10 +193,7 @@ mod tests {
         let policy = json!({"seLinux": {"rule": "MustRunAs"}});
         assert_eq!(unusable(&CONTROL, policy), "MustRunAs requires SELinuxOptions");
         let policy = json!({"seLinux": {"rule": "MayRunAs"}});
-        assert_eq!(
-            unusable(&CONTROL, policy),
-            "Unrecognized SELinuxContext strategy type MayRunAs"
-        );
+        assert_eq!(unusable(&CONTROL, policy), "Unrecognized SELinuxContext strategy type MayRunAs");
     }
 
     #[test]

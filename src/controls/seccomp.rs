@@ -20,11 +20,7 @@ use crate::pod_view::{CONTAINER_SECCOMP_ANNOTATION, Container, Field, POD_SECCOM
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "seccomp",
-    owns: &[Field::PodSeccomp, Field::Seccomp],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "seccomp", owns: &[Field::PodSeccomp, Field::Seccomp], parse };
 
 const ALLOWED: &str = "seccomp.security.alpha.kubernetes.io/allowedProfileNames";
 const DEFAULT: &str = "seccomp.security.alpha.kubernetes.io/defaultProfileName";
@@ -92,10 +88,7 @@ impl Seccomp {
 
     /// Absent, a field without a spelling, and one field on each side of what is allowed.
     fn fields(&self) -> Vec<Value> {
-        let localhost = self
-            .allowed
-            .iter()
-            .filter_map(|profile| profile.strip_prefix("localhost/"));
+        let localhost = self.allowed.iter().filter_map(|profile| profile.strip_prefix("localhost/"));
         let localhost = localhost.chain(["other"]);
         let localhost = localhost.map(|file| {
             let field = json!({"type": "Localhost", "localhostProfile": file});
@@ -103,33 +96,20 @@ impl Seccomp {
         });
         let fixed = [("runtime/default", "RuntimeDefault"), ("unconfined", "Unconfined")];
         let fixed = fixed.map(|(profile, kind)| (profile.to_owned(), json!({"type": kind})));
-        let (allowed, refused): (Vec<_>, Vec<_>) = fixed
-            .into_iter()
-            .chain(localhost)
-            .partition(|(profile, _)| self.admits(profile));
-        let sides = [allowed, refused]
-            .into_iter()
-            .filter_map(|side| side.into_iter().next());
+        let (allowed, refused): (Vec<_>, Vec<_>) =
+            fixed.into_iter().chain(localhost).partition(|(profile, _)| self.admits(profile));
+        let sides = [allowed, refused].into_iter().filter_map(|side| side.into_iter().next());
         let sides = sides.map(|(_, field)| field);
-        [Value::Null, json!({"type": "Localhost"})]
-            .into_iter()
-            .chain(sides)
-            .collect()
+        [Value::Null, json!({"type": "Localhost"})].into_iter().chain(sides).collect()
     }
 
     /// Absent, empty, each profile that the policy names, and others.
     fn annotations(&self) -> Vec<Value> {
         let named = self.allowed.iter().chain([&self.fill]).map(String::as_str);
-        let mut profiles: Vec<&str> = named
-            .chain(RUNTIME_DEFAULT)
-            .chain(["", "*", "localhost/other"])
-            .collect();
+        let mut profiles: Vec<&str> = named.chain(RUNTIME_DEFAULT).chain(["", "*", "localhost/other"]).collect();
         profiles.sort_unstable();
         profiles.dedup();
-        [Value::Null]
-            .into_iter()
-            .chain(profiles.into_iter().map(Value::from))
-            .collect()
+        [Value::Null].into_iter().chain(profiles.into_iter().map(Value::from)).collect()
     }
 }
 
@@ -166,20 +146,12 @@ impl Requirement for Seccomp {
     }
 
     fn boundary(&self) -> Vec<Axis> {
-        let annotations = [
-            Place::Annotation(POD_SECCOMP_ANNOTATION),
-            Place::ContainerAnnotation(CONTAINER_SECCOMP_ANNOTATION),
-        ];
-        let fields = [
-            Place::PodContext("seccompProfile"),
-            Place::ContainerContext("seccompProfile"),
-        ];
+        let annotations =
+            [Place::Annotation(POD_SECCOMP_ANNOTATION), Place::ContainerAnnotation(CONTAINER_SECCOMP_ANNOTATION)];
+        let fields = [Place::PodContext("seccompProfile"), Place::ContainerContext("seccompProfile")];
         let annotations = annotations.map(|place| Axis::new(place, self.annotations()));
         let fields = fields.map(|place| Axis::new(place, self.fields()));
-        annotations
-            .into_iter()
-            .chain(fields.into_iter().filter(|_| self.has_fields))
-            .collect()
+        annotations.into_iter().chain(fields.into_iter().filter(|_| self.has_fields)).collect()
     }
 }
 
@@ -205,12 +177,7 @@ mod tests {
     #[track_caller]
     fn refuses(policy: Value, pod: Value, keys: &[&str], detail: &str) {
         let denials = denied(keys, detail);
-        check(
-            &CONTROL,
-            policy,
-            pod,
-            &denials.iter().map(String::as_str).collect::<Vec<_>>(),
-        );
+        check(&CONTROL, policy, pod, &denials.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     fn runtime_default() -> Value {
@@ -219,12 +186,7 @@ mod tests {
 
     #[test]
     fn without_an_allowed_list_nothing_may_be_set() {
-        refuses(
-            json!({}),
-            runtime_default(),
-            &[POD_KEY, CONTAINER_KEY],
-            "seccomp may not be set",
-        );
+        refuses(json!({}), runtime_default(), &[POD_KEY, CONTAINER_KEY], "seccomp may not be set");
         let own = json!({"containers": [{"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}]});
         refuses(json!({}), own, &[CONTAINER_KEY], "seccomp may not be set");
         check(&CONTROL, json!({}), json!({"containers": [{}]}), &[]);
@@ -233,24 +195,14 @@ mod tests {
     #[test]
     fn a_default_without_an_allowed_list_refuses_every_silent_pod() {
         let policy = policy(None, Some("runtime/default"));
-        refuses(
-            policy,
-            json!({"containers": [{}]}),
-            &[POD_KEY, CONTAINER_KEY],
-            "seccomp may not be set",
-        );
+        refuses(policy, json!({"containers": [{}]}), &[POD_KEY, CONTAINER_KEY], "seccomp may not be set");
     }
 
     #[test]
     fn an_allowed_list_without_a_default_refuses_silent_pods() {
         let policy = policy(Some("runtime/default"), None);
         let detail = " is not an allowed seccomp profile. Valid values are runtime/default";
-        refuses(
-            policy.clone(),
-            json!({"containers": [{}]}),
-            &[POD_KEY, CONTAINER_KEY],
-            detail,
-        );
+        refuses(policy.clone(), json!({"containers": [{}]}), &[POD_KEY, CONTAINER_KEY], detail);
         let own = json!({"containers": [{}], "annotations": {CONTAINER_KEY: "runtime/default"}});
         refuses(policy, own, &[POD_KEY], detail);
     }
@@ -283,12 +235,7 @@ mod tests {
             "containers": [{}],
         });
         let detail = "unconfined is not an allowed seccomp profile. Valid values are runtime/default";
-        refuses(
-            policy(Some("runtime/default"), None),
-            pod.clone(),
-            &[CONTAINER_KEY],
-            detail,
-        );
+        refuses(policy(Some("runtime/default"), None), pod.clone(), &[CONTAINER_KEY], detail);
         check(&CONTROL, policy(Some("*"), None), pod, &[]);
     }
 
@@ -303,10 +250,7 @@ mod tests {
     fn every_policy_writes_the_field_into_the_annotation() {
         let mut expected = runtime_default();
         expected["annotations"] = json!({POD_KEY: "runtime/default"});
-        assert_eq!(
-            filled(&CONTROL, policy(Some("*"), Some("unconfined")), runtime_default()),
-            expected
-        );
+        assert_eq!(filled(&CONTROL, policy(Some("*"), Some("unconfined")), runtime_default()), expected);
         assert_eq!(filled(&CONTROL, json!({}), runtime_default()), expected);
     }
 
@@ -315,10 +259,7 @@ mod tests {
         let policy = policy(Some("*"), Some("docker/default"));
         let expected = json!({"annotations": {POD_KEY: "docker/default"}});
         assert_eq!(filled(&CONTROL, policy.clone(), json!({})), expected);
-        assert_eq!(
-            filled(&CONTROL, policy, json!({"annotations": {POD_KEY: ""}})),
-            expected
-        );
+        assert_eq!(filled(&CONTROL, policy, json!({"annotations": {POD_KEY: ""}})), expected);
     }
 
     #[test]

@@ -15,11 +15,8 @@ use crate::pod_view::{Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "supplementalGroups",
-    owns: &[Field::SupplementalGroups, Field::SupplementalGroup],
-    parse,
-};
+pub(super) static CONTROL: Control =
+    Control { name: "supplementalGroups", owns: &[Field::SupplementalGroups, Field::SupplementalGroup], parse };
 
 const PATH: &str = "spec.securityContext.supplementalGroups";
 
@@ -127,10 +124,7 @@ mod tests {
     #[test]
     fn an_absent_rule_drops_the_policy() {
         let policy = json!({"supplementalGroups": {}});
-        assert_eq!(
-            unusable(&CONTROL, policy),
-            "Unrecognized SupplementalGroups strategy type "
-        );
+        assert_eq!(unusable(&CONTROL, policy), "Unrecognized SupplementalGroups strategy type ");
     }
 
     #[test]

@@ -17,11 +17,7 @@ use crate::pod_view::{Field, PodView};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "sysctls",
-    owns: &[Field::Sysctl],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "sysctls", owns: &[Field::Sysctl], parse };
 
 fn parse(policy: &PodSecurityPolicy, release: &Release) -> Parsed {
     let patterns = |list: &[String]| list.iter().map(|text| Pattern::parse(text)).collect::<Vec<_>>();
@@ -30,10 +26,7 @@ fn parse(policy: &PodSecurityPolicy, release: &Release) -> Parsed {
     if forbidden.is_empty() && unsafe_ones.contains(&Pattern::parse("*")) {
         return Ok(None);
     }
-    let safe = release
-        .safe_sysctls()
-        .iter()
-        .map(|name| Pattern::Exact((*name).to_owned()));
+    let safe = release.safe_sysctls().iter().map(|name| Pattern::Exact((*name).to_owned()));
     let allowed = safe.chain(unsafe_ones).collect();
     Ok(Some(Box::new(Sysctls { forbidden, allowed })))
 }
@@ -76,9 +69,7 @@ impl Requirement for Sysctls {
         let names = edge_names(constants.chain(&latest).chain(&slashed));
         let sysctl = |name: &str| json!({"name": name, "value": "1"});
         let safe = sysctl("kernel.shm_rmid_forced");
-        let lists = names
-            .iter()
-            .flat_map(|name| [json!([sysctl(name)]), json!([safe, sysctl(name)])]);
+        let lists = names.iter().flat_map(|name| [json!([sysctl(name)]), json!([safe, sysctl(name)])]);
         let silent = [Value::Null, json!([])];
         vec![Axis::new(Place::PodContext("sysctls"), silent.into_iter().chain(lists))]
     }
@@ -128,13 +119,7 @@ mod tests {
         let name = "net.ipv4.ip_unprivileged_port_start";
         let denial = format!("pod.spec.securityContext.sysctls[0]: Forbidden: unsafe sysctl \"{name}\" is not allowed");
         check_release(&CONTROL, json!({}), sysctls(&[name]), &[], "1.22".parse().unwrap());
-        check_release(
-            &CONTROL,
-            json!({}),
-            sysctls(&[name]),
-            &[&denial],
-            "1.21".parse().unwrap(),
-        );
+        check_release(&CONTROL, json!({}), sysctls(&[name]), &[&denial], "1.21".parse().unwrap());
     }
 
     #[test]

@@ -41,11 +41,7 @@ pub(crate) fn unusable(control: &Control, spec: Value) -> String {
 fn pod(spec: Value) -> Value {
     let mut spec = spec.as_object().cloned().unwrap_or_default();
     let annotations = spec.remove("annotations").unwrap_or(json!({}));
-    for (list, letter) in [
-        ("initContainers", "i"),
-        ("containers", "c"),
-        ("ephemeralContainers", "e"),
-    ] {
+    for (list, letter) in [("initContainers", "i"), ("containers", "c"), ("ephemeralContainers", "e")] {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut);
         for (index, container) in containers.into_iter().flatten().enumerate() {
             container["name"] = json!(format!("{letter}{index}"));
@@ -75,9 +71,7 @@ fn denials_in(release: &Release, control: &Control, policy: Value, spec: Value) 
     let pod = pod(spec);
     let view = PodView::read(&pod, release).unwrap();
     let requirement = requirement(control, policy, release);
-    requirement
-        .map(|requirement| fill_then_admit(requirement.as_ref(), &view))
-        .unwrap_or_default()
+    requirement.map(|requirement| fill_then_admit(requirement.as_ref(), &view)).unwrap_or_default()
 }
 
 /// The pod's `spec` (and `annotations`, if any) after filling.
@@ -85,9 +79,7 @@ pub(crate) fn filled(control: &Control, policy: Value, spec: Value) -> Value {
     let mut pod = pod(spec);
     let before = pod.clone();
     let view = PodView::read(&before, &Release::default()).unwrap();
-    let fills = requirement(control, policy, &Release::default())
-        .map(|r| r.fills())
-        .unwrap_or_default();
+    let fills = requirement(control, policy, &Release::default()).map(|r| r.fills()).unwrap_or_default();
     let mut after = view.clone();
     for fill in &fills {
         fill.apply(&mut after);
@@ -142,19 +134,12 @@ pub(crate) fn lowering_is_faithful_in(release: Release, control: &Control, polic
         for_each_boundary_pod(&requirement.boundary(), |pod| {
             let view = PodView::read(pod, &release).unwrap();
             let denials = fill_then_admit(requirement.as_ref(), &view);
-            assert_eq!(
-                constraint.holds(&view),
-                denials.is_empty(),
-                "{spec}\n{pod}\n{constraint:?}\n{denials:?}"
-            );
+            assert_eq!(constraint.holds(&view), denials.is_empty(), "{spec}\n{pod}\n{constraint:?}\n{denials:?}");
             filling_is_settled(&requirement.fills(), &constraint, &view);
             *(if denials.is_empty() { &mut admitted } else { &mut denied }) += 1;
         });
         let constant = matches!(constraint, Constraint::Always | Constraint::Never(_));
-        assert!(
-            constant || (admitted > 0 && denied > 0),
-            "{spec}: {admitted} admitted, {denied} denied"
-        );
+        assert!(constant || (admitted > 0 && denied > 0), "{spec}: {admitted} admitted, {denied} denied");
     }
 }
 
@@ -164,15 +149,8 @@ fn filling_is_settled(fills: &[Fill], constraint: &Constraint, pod: &PodView<'_>
         fill.apply(&mut filled);
     }
     let mut again = filled.clone();
-    assert!(
-        !fills.iter().any(|fill| fill.apply(&mut again)),
-        "filling twice changes {filled:?} to {again:?}"
-    );
-    assert_eq!(
-        constraint.holds(pod),
-        constraint.holds(&filled),
-        "filling changes the verdict on {pod:?}"
-    );
+    assert!(!fills.iter().any(|fill| fill.apply(&mut again)), "filling twice changes {filled:?} to {again:?}");
+    assert_eq!(constraint.holds(pod), constraint.holds(&filled), "filling changes the verdict on {pod:?}");
 }
 
 /// Calls `test` with every combination of the axes' values, in each container list.

@@ -18,11 +18,7 @@ use crate::pod_view::{Field, PodView, VOLUME_SOURCES, Volume, smallest_source};
 use crate::psp::PodSecurityPolicy;
 use crate::release::Release;
 
-pub(super) static CONTROL: Control = Control {
-    name: "volumes",
-    owns: &[Field::VolumeType, Field::TokenVolume],
-    parse,
-};
+pub(super) static CONTROL: Control = Control { name: "volumes", owns: &[Field::VolumeType, Field::TokenVolume], parse };
 
 fn parse(policy: &PodSecurityPolicy, release: &Release) -> Parsed {
     let types = &policy.spec.volumes;
@@ -56,20 +52,14 @@ impl Requirement for VolumeTypes {
 
     fn constraint(&self) -> Constraint {
         let listed = Constraint::Field(Field::VolumeType, Test::OneOf(self.types.clone()));
-        let token = self
-            .tokens
-            .then_some(Constraint::Field(Field::TokenVolume, Test::Is(true)));
+        let token = self.tokens.then_some(Constraint::Field(Field::TokenVolume, Test::Is(true)));
         let one = Constraint::any([listed].into_iter().chain(token));
         Constraint::each(Items::Volumes, one)
     }
 
     fn boundary(&self) -> Vec<Axis> {
-        let sources = VOLUME_SOURCES
-            .iter()
-            .map(|(key, _)| json!({*key: smallest_source(key)}));
-        let projected = projected_sources()
-            .into_iter()
-            .map(|sources| json!({"projected": {"sources": sources}}));
+        let sources = VOLUME_SOURCES.iter().map(|(key, _)| json!({*key: smallest_source(key)}));
+        let projected = projected_sources().into_iter().map(|sources| json!({"projected": {"sources": sources}}));
         let values = [Value::Null].into_iter().chain(sources).chain(projected);
         vec![Axis::new(Place::Volume, values)]
     }
@@ -93,10 +83,7 @@ fn projected_sources() -> Vec<Value> {
     ];
     let mixed = strangers.into_iter().map(|stranger| json!([token, stranger]));
     let injected = json!([token, authority, namespace]);
-    [json!([]), json!([token]), json!([{"downwardAPI": {}}]), injected]
-        .into_iter()
-        .chain(mixed)
-        .collect()
+    [json!([]), json!([token]), json!([{"downwardAPI": {}}]), injected].into_iter().chain(mixed).collect()
 }
 
 #[cfg(test)]
@@ -143,19 +130,8 @@ mod tests {
     fn a_secret_admits_the_token_volume_from_1_19() {
         let injected = projected(&projected_sources()[3]);
         check(&CONTROL, policy(&["secret"]), injected.clone(), &[]);
-        check(
-            &CONTROL,
-            policy(&["configMap", "downwardAPI"]),
-            injected.clone(),
-            &[PROJECTED_DENIED],
-        );
-        check_release(
-            &CONTROL,
-            policy(&["secret"]),
-            injected,
-            &[PROJECTED_DENIED],
-            "1.18".parse().unwrap(),
-        );
+        check(&CONTROL, policy(&["configMap", "downwardAPI"]), injected.clone(), &[PROJECTED_DENIED]);
+        check_release(&CONTROL, policy(&["secret"]), injected, &[PROJECTED_DENIED], "1.18".parse().unwrap());
     }
 
     #[test]

@@ -23,27 +23,15 @@ const PROJECTED_SINCE: u32 = 21;
 ///
 /// Source: `plugin/pkg/admission/serviceaccount/admission.go`.
 pub fn admit_service_account(pod: &mut Value, account: Option<&Value>, minor: u32) {
-    let is_mirror = pod
-        .pointer("/metadata/annotations/kubernetes.io~1config.mirror")
-        .is_some_and(|it| !it.is_null());
-    let Some(spec) = pod
-        .get_mut("spec")
-        .and_then(Value::as_object_mut)
-        .filter(|_| !is_mirror)
-    else {
+    let is_mirror = pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some_and(|it| !it.is_null());
+    let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut).filter(|_| !is_mirror) else {
         return;
     };
     let name = account_name(spec);
-    let wish = |object: Option<&Value>| {
-        object
-            .and_then(|it| it.get("automountServiceAccountToken"))
-            .and_then(Value::as_bool)
-    };
-    let automount = spec
-        .get("automountServiceAccountToken")
-        .and_then(Value::as_bool)
-        .or_else(|| wish(account))
-        .unwrap_or(true);
+    let wish =
+        |object: Option<&Value>| object.and_then(|it| it.get("automountServiceAccountToken")).and_then(Value::as_bool);
+    let automount =
+        spec.get("automountServiceAccountToken").and_then(Value::as_bool).or_else(|| wish(account)).unwrap_or(true);
     if automount {
         mount_token(spec, &Token::of(&name, account, minor));
     }
@@ -52,10 +40,7 @@ pub fn admit_service_account(pod: &mut Value, account: Option<&Value>, minor: u3
 
 /// The name of the pod's account, which is `default` when it names none.
 pub fn account_name(spec: &mut Map<String, Value>) -> String {
-    let given = spec
-        .get("serviceAccountName")
-        .and_then(Value::as_str)
-        .filter(|name| !name.is_empty());
+    let given = spec.get("serviceAccountName").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = given.unwrap_or("default").to_owned();
     for field in ["serviceAccountName", "serviceAccount"] {
         spec.insert(field.to_owned(), name.clone().into());
@@ -89,23 +74,11 @@ impl Token {
             };
         }
         let prefix = format!("{account_name}-token-");
-        let secrets = account
-            .and_then(|account| account.get("secrets"))
-            .and_then(Value::as_array);
-        let mut names = secrets
-            .into_iter()
-            .flatten()
-            .filter_map(|secret| secret.get("name"))
-            .filter_map(Value::as_str);
-        let name = names
-            .find(|name| name.starts_with(&prefix))
-            .map_or_else(|| format!("{prefix}xxxxx"), str::to_owned);
+        let secrets = account.and_then(|account| account.get("secrets")).and_then(Value::as_array);
+        let mut names = secrets.into_iter().flatten().filter_map(|secret| secret.get("name")).filter_map(Value::as_str);
+        let name = names.find(|name| name.starts_with(&prefix)).map_or_else(|| format!("{prefix}xxxxx"), str::to_owned);
         let source = json!({"secretName": name, "defaultMode": 0o644});
-        Self {
-            prefix,
-            name,
-            source: ("secret", source),
-        }
+        Self { prefix, name, source: ("secret", source) }
     }
 }
 
@@ -119,17 +92,13 @@ fn projected() -> Value {
 /// Ephemeral containers get no mount; and the volume comes last, only if some container needed it.
 fn mount_token(spec: &mut Map<String, Value>, token: &Token) {
     let volumes = spec.get("volumes").and_then(Value::as_array).into_iter().flatten();
-    let mut names = volumes
-        .filter_map(|volume| volume.get("name"))
-        .filter_map(Value::as_str);
+    let mut names = volumes.filter_map(|volume| volume.get("name")).filter_map(Value::as_str);
     let existing = names.find(|name| name.starts_with(&token.prefix)).map(str::to_owned);
     let mount = json!({"name": existing.as_ref().unwrap_or(&token.name), "readOnly": true, "mountPath": TOKEN_PATH});
     let mut needed = false;
     for kind in ["initContainers", "containers"] {
         for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
-            needed |= container
-                .as_object_mut()
-                .is_some_and(|container| add_mount(container, &mount));
+            needed |= container.as_object_mut().is_some_and(|container| add_mount(container, &mount));
         }
     }
     if needed && existing.is_none() {
@@ -140,14 +109,8 @@ fn mount_token(spec: &mut Map<String, Value>, token: &Token) {
 
 /// Mounts it unless the container mounts something at the same place; true if it did.
 fn add_mount(container: &mut Map<String, Value>, mount: &Value) -> bool {
-    let mounts = container
-        .get("volumeMounts")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let taken = mounts
-        .filter_map(|mount| mount.get("mountPath"))
-        .any(|path| path == TOKEN_PATH);
+    let mounts = container.get("volumeMounts").and_then(Value::as_array).into_iter().flatten();
+    let taken = mounts.filter_map(|mount| mount.get("mountPath")).any(|path| path == TOKEN_PATH);
     if !taken {
         push(container, "volumeMounts", mount.clone());
     }
@@ -181,10 +144,7 @@ mod tests {
         let spec = admitted(spec, None, 24);
         assert_eq!(spec["serviceAccountName"], "default");
         assert_eq!(spec["volumes"][1]["name"], "kube-api-access-xxxxx");
-        assert_eq!(
-            spec["volumes"][1]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"],
-            3607
-        );
+        assert_eq!(spec["volumes"][1]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"], 3607);
         let mount = json!({"name": "kube-api-access-xxxxx", "readOnly": true, "mountPath": TOKEN_PATH});
         assert_eq!(spec["initContainers"][0]["volumeMounts"], json!([mount]));
         assert_eq!(spec["containers"][0]["volumeMounts"][1], mount);
@@ -195,28 +155,16 @@ mod tests {
     fn the_pods_wish_beats_the_accounts() {
         let containers = json!([{"name": "c"}]);
         let no = json!({"automountServiceAccountToken": false});
+        assert!(admitted(json!({"containers": containers}), Some(&no), 24).get("volumes").is_none());
         assert!(
-            admitted(json!({"containers": containers}), Some(&no), 24)
+            admitted(json!({"containers": containers, "automountServiceAccountToken": true}), Some(&no), 24)
+                .get("volumes")
+                .is_some()
+        );
+        assert!(
+            admitted(json!({"containers": containers, "automountServiceAccountToken": false}), None, 24)
                 .get("volumes")
                 .is_none()
-        );
-        assert!(
-            admitted(
-                json!({"containers": containers, "automountServiceAccountToken": true}),
-                Some(&no),
-                24
-            )
-            .get("volumes")
-            .is_some()
-        );
-        assert!(
-            admitted(
-                json!({"containers": containers, "automountServiceAccountToken": false}),
-                None,
-                24
-            )
-            .get("volumes")
-            .is_none()
         );
     }
 
@@ -230,26 +178,16 @@ mod tests {
 
     #[test]
     fn an_existing_token_volume_is_used() {
-        let spec = admitted(
-            json!({"volumes": [{"name": "kube-api-access-abcde"}], "containers": [{"name": "c"}]}),
-            None,
-            24,
-        );
+        let spec =
+            admitted(json!({"volumes": [{"name": "kube-api-access-abcde"}], "containers": [{"name": "c"}]}), None, 24);
         assert_eq!(spec["volumes"].as_array().unwrap().len(), 1);
-        assert_eq!(
-            spec["containers"][0]["volumeMounts"][0]["name"],
-            "kube-api-access-abcde"
-        );
+        assert_eq!(spec["containers"][0]["volumeMounts"][0]["name"], "kube-api-access-abcde");
     }
 
     #[test]
     fn releases_before_1_21_mount_a_secret() {
         let account = json!({"secrets": [{"name": "dockercfg"}, {"name": "web-token-7kq2p"}]});
-        let spec = admitted(
-            json!({"serviceAccountName": "web", "containers": [{"name": "c"}]}),
-            Some(&account),
-            20,
-        );
+        let spec = admitted(json!({"serviceAccountName": "web", "containers": [{"name": "c"}]}), Some(&account), 20);
         let expected =
             json!({"name": "web-token-7kq2p", "secret": {"secretName": "web-token-7kq2p", "defaultMode": 420}});
         assert_eq!(spec["volumes"][0], expected);
@@ -260,15 +198,9 @@ mod tests {
     #[test]
     fn pull_secrets_are_copied_when_the_pod_has_none() {
         let account = json!({"imagePullSecrets": [{"name": "a"}]});
-        assert_eq!(
-            admitted(json!({}), Some(&account), 24)["imagePullSecrets"],
-            json!([{"name": "a"}])
-        );
+        assert_eq!(admitted(json!({}), Some(&account), 24)["imagePullSecrets"], json!([{"name": "a"}]));
         let own = json!([{"name": "b"}]);
-        assert_eq!(
-            admitted(json!({"imagePullSecrets": own}), Some(&account), 24)["imagePullSecrets"],
-            own
-        );
+        assert_eq!(admitted(json!({"imagePullSecrets": own}), Some(&account), 24)["imagePullSecrets"], own);
     }
 
     #[test]

@@ -95,11 +95,7 @@ impl<R: BufRead> Documents<R> {
             self.braced = line.trim_ascii_end() == b"{";
         }
         self.buffer.extend_from_slice(line);
-        let ends = if self.braced {
-            line.trim_ascii_end() == b"}"
-        } else {
-            is_first && is_whole_object(text)
-        };
+        let ends = if self.braced { line.trim_ascii_end() == b"}" } else { is_first && is_whole_object(text) };
         if ends {
             self.flush();
         }
@@ -107,11 +103,7 @@ impl<R: BufRead> Documents<R> {
 
     fn bad_separator(&self, line: &[u8]) -> Problem {
         let line = String::from_utf8_lossy(line.trim_ascii_end());
-        let source = Source {
-            file: Arc::clone(&self.file),
-            line: self.line,
-            column: 4,
-        };
+        let source = Source { file: Arc::clone(&self.file), line: self.line, column: 4 };
         let message = "after `---` only a comment may follow on the same line, as kubectl has it";
         Problem::error("syntax", source, message).underline(&line, line.chars().count().saturating_sub(3))
     }
@@ -128,33 +120,19 @@ impl<R: BufRead> Documents<R> {
     fn document(&self, bytes: Vec<u8>) -> Result<RawDocument, Problem> {
         if let Some(at) = bytes.iter().position(|byte| is_control(*byte)) {
             let source = Source::line(&self.file, self.line_at(&bytes, at));
-            let (byte, code) = (
-                bytes.get(at).copied().unwrap_or(0),
-                if bytes.contains(&0) {
-                    "binary"
-                } else {
-                    "control-character"
-                },
-            );
+            let (byte, code) =
+                (bytes.get(at).copied().unwrap_or(0), if bytes.contains(&0) { "binary" } else { "control-character" });
             let body = bytes.strip_prefix(b"---\n").unwrap_or(&bytes);
             return Err(match body.get(..2) {
                 Some(b"\xff\xfe" | b"\xfe\xff") => {
                     Problem::error("encoding", source, "the text is UTF-16").help("save it as UTF-8")
                 }
                 _ if code == "binary" => Problem::error(code, source, "this is binary, not YAML or JSON"),
-                _ => Problem::error(
-                    code,
-                    source,
-                    format!("the control character 0x{byte:02x} is not allowed here"),
-                ),
+                _ => Problem::error(code, source, format!("the control character 0x{byte:02x} is not allowed here")),
             });
         }
         String::from_utf8(bytes)
-            .map(|text| RawDocument {
-                file: Arc::clone(&self.file),
-                first_line: self.first_line,
-                text,
-            })
+            .map(|text| RawDocument { file: Arc::clone(&self.file), first_line: self.first_line, text })
             .map_err(|error| {
                 let line = self.line_at(error.as_bytes(), error.utf8_error().valid_up_to());
                 Problem::error("encoding", Source::line(&self.file, line), "the text is not UTF-8")
@@ -232,11 +210,7 @@ mod tests {
     }
 
     fn texts(text: &str) -> Vec<(u32, String)> {
-        read(text.as_bytes())
-            .into_iter()
-            .map(Result::unwrap)
-            .map(|it| (it.first_line, it.text))
-            .collect()
+        read(text.as_bytes()).into_iter().map(Result::unwrap).map(|it| (it.first_line, it.text)).collect()
     }
 
     #[test]
@@ -244,24 +218,14 @@ mod tests {
         let found = texts("\u{feff}a: 1\n---\nb: 2\n--- # x\n\nc: |\n  ---\n  y\n");
         assert_eq!(
             found,
-            [
-                (1, "a: 1\n".into()),
-                (2, "---\nb: 2\n".into()),
-                (4, "--- # x\n\nc: |\n  ---\n  y\n".into())
-            ]
+            [(1, "a: 1\n".into()), (2, "---\nb: 2\n".into()), (4, "--- # x\n\nc: |\n  ---\n  y\n".into())]
         );
     }
 
     #[test]
     fn json_lines_are_documents() {
         assert_eq!(texts("{\"a\": \"}\"}\n\n{\"b\": {}}\n").len(), 2);
-        assert_eq!(
-            texts("{\n  \"a\": {\n  }\n}\n{\n}\n")
-                .iter()
-                .map(|(line, _)| *line)
-                .collect::<Vec<_>>(),
-            [1, 5]
-        );
+        assert_eq!(texts("{\n  \"a\": {\n  }\n}\n{\n}\n").iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 5]);
         assert_eq!(texts("{\"a\": 1} {\"b\": 1}\nx").len(), 1);
         assert_eq!(texts("{a: b,\n c: d}\n").len(), 1);
     }
@@ -276,19 +240,13 @@ mod tests {
     #[test]
     fn a_bad_document_does_not_spoil_the_others() {
         let found = read(b"a: 1\n---\n\x00\x01PNG\n---\nb: \xff\n---\nc: \x07\n---\nd: 1\n");
-        let codes: Vec<_> = found
-            .iter()
-            .map(|it| it.as_ref().map_or_else(|problem| problem.code, |_| "ok"))
-            .collect();
+        let codes: Vec<_> = found.iter().map(|it| it.as_ref().map_or_else(|problem| problem.code, |_| "ok")).collect();
         assert_eq!(codes, ["ok", "binary", "encoding", "control-character", "ok"]);
         assert_eq!(found[3].as_ref().unwrap_err().source.line, 7);
     }
 
     #[test]
     fn utf_16_is_named() {
-        assert_eq!(
-            read(b"\xff\xfea\0:\0\n\0")[0].as_ref().unwrap_err().message,
-            "the text is UTF-16"
-        );
+        assert_eq!(read(b"\xff\xfea\0:\0\n\0")[0].as_ref().unwrap_err().message, "the text is UTF-16");
     }
 }

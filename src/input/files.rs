@@ -42,11 +42,7 @@ pub fn stream<T: Send>(paths: &[PathBuf], work: impl Fn(Parsed) -> T + Sync, mut
 /// The same for one open stream, which `name` names in problems and sources; it may be gzipped.
 pub fn stream_from<T: Send>(reader: impl Read, name: &str, work: impl Fn(Parsed) -> T + Sync, mut take: impl FnMut(T)) {
     let mut texts = match unzipped(reader) {
-        Ok(reader) => Texts {
-            documents: Documents::new(reader, name.into()),
-            items: VecDeque::new(),
-            list: None,
-        },
+        Ok(reader) => Texts { documents: Documents::new(reader, name.into()), items: VecDeque::new(), list: None },
         Err(error) => return take(work(Parsed::of(cannot_read(Path::new(name), &error)))),
     };
     loop {
@@ -54,10 +50,8 @@ pub fn stream_from<T: Send>(reader: impl Read, name: &str, work: impl Fn(Parsed)
         if batch.is_empty() {
             return;
         }
-        let results: Vec<T> = batch
-            .into_par_iter()
-            .map(|text| work(text.map_or_else(Parsed::of, |raw| parse(&raw))))
-            .collect();
+        let results: Vec<T> =
+            batch.into_par_iter().map(|text| work(text.map_or_else(Parsed::of, |raw| parse(&raw)))).collect();
         results.into_iter().for_each(&mut take);
     }
 }
@@ -104,10 +98,7 @@ fn objects_in(path: &Path) -> Result<(Vec<Sourced<Value>>, Vec<Problem>), Proble
 
 impl Parsed {
     fn of(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-            ..Self::default()
-        }
+        Self { problems: vec![problem], ..Self::default() }
     }
 }
 
@@ -154,11 +145,7 @@ impl<R: BufRead> Iterator for Texts<R> {
         loop {
             if let (Some(list), Some((first_line, item))) = (&self.list, self.items.pop_front()) {
                 let text = list.text.get(item).unwrap_or("").to_owned();
-                return Some(Ok(RawDocument {
-                    file: Arc::clone(&list.file),
-                    first_line,
-                    text,
-                }));
+                return Some(Ok(RawDocument { file: Arc::clone(&list.file), first_line, text }));
             }
             match self.documents.next()? {
                 Ok(raw) if self.cut(&raw) => self.list = Some(raw),
@@ -188,11 +175,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Problem> {
 
 fn cannot_read(path: &Path, error: &io::Error) -> Problem {
     let source = Source::file(&path.to_string_lossy().into());
-    Problem::error(
-        "unreadable",
-        source,
-        format!("cannot read this: {}", printable(&error.to_string())),
-    )
+    Problem::error("unreadable", source, format!("cannot read this: {}", printable(&error.to_string())))
 }
 
 /// The files that `path` means: itself, or those below it in the order of their names.
@@ -214,11 +197,7 @@ fn files(path: &Path) -> Vec<Result<PathBuf, Problem>> {
     }
     if found.is_empty() {
         let source = Source::file(&path.to_string_lossy().into());
-        found.push(Err(Problem::warning(
-            "empty",
-            source,
-            "there is no .yaml, .yml or .json file in this folder",
-        )));
+        found.push(Err(Problem::warning("empty", source, "there is no .yaml, .yml or .json file in this folder")));
     }
     found
 }
@@ -246,9 +225,7 @@ fn entries(folder: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
 fn has_known_ending(path: &Path) -> bool {
     let name = path.to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".yaml", ".yml", ".json", ".ndjson", ".jsonl"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
+    [".yaml", ".yml", ".json", ".ndjson", ".jsonl"].iter().any(|ending| name.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -275,9 +252,8 @@ mod tests {
 
     #[test]
     fn results_come_in_the_order_of_the_input() {
-        let text: String = (0..2000)
-            .map(|n| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\n---\n"))
-            .collect();
+        let text: String =
+            (0..2000).map(|n| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\n---\n")).collect();
         let expected: Vec<String> = (0..2000).map(|n| format!("p{n} f:{}", n * 4 + 1)).collect();
         assert_eq!(names(text.as_bytes()), expected);
     }
@@ -286,19 +262,14 @@ mod tests {
     fn json_lists_are_cut_and_know_their_lines() {
         let text = "{\n \"items\": [\n  {\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {\"name\": \"a\"}},\n\n  {\"apiVersion\": \"v1\",\n   \
             \"kind\": \"Pod\", \"metadata\": {\"name\": \"b\"}, \"x\": 1}],\n \"kind\": \"List\"}";
-        let expected = [
-            "a f:3",
-            "b f:5",
-            "f:6:46: warning: unknown field `x`: the API server drops it",
-        ];
+        let expected = ["a f:3", "b f:5", "f:6:46: warning: unknown field `x`: the API server drops it"];
         assert_eq!(names(text.as_bytes()), expected);
     }
 
     #[test]
     fn gzip_is_recognised_and_truncation_is_reported() {
         let mut zip = GzEncoder::new(Vec::new(), Compression::fast());
-        zip.write_all(b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n")
-            .unwrap();
+        zip.write_all(b"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n").unwrap();
         let zipped = zip.finish().unwrap();
         assert_eq!(names(&zipped), ["a f:1"]);
         let cut = names(&zipped[..zipped.len() - 9]);
@@ -326,12 +297,7 @@ mod tests {
             &[root.clone(), missing],
             |parsed| parsed,
             |parsed| {
-                found.extend(
-                    parsed
-                        .objects
-                        .iter()
-                        .map(|(_, it)| it.value["metadata"]["name"].clone()),
-                );
+                found.extend(parsed.objects.iter().map(|(_, it)| it.value["metadata"]["name"].clone()));
                 found.extend(parsed.problems.iter().map(|problem| problem.code.into()));
             },
         );

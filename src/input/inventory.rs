@@ -92,10 +92,7 @@ impl Inventory {
         *count += 1;
         // One advice per file is enough for a template.
         let again = problem.code == "template"
-            && self
-                .problems
-                .iter()
-                .any(|it| it.code == "template" && it.source.file == problem.source.file);
+            && self.problems.iter().any(|it| it.code == "template" && it.source.file == problem.source.file);
         if *count <= MOST_ALIKE && !again {
             self.problems.push(problem);
         }
@@ -103,9 +100,7 @@ impl Inventory {
 
     fn add_object(&mut self, class: Class, object: Sourced<Value>) {
         let identity = identity(class, &object.value);
-        let place = identity
-            .as_ref()
-            .and_then(|identity| self.places.get(identity).copied());
+        let place = identity.as_ref().and_then(|identity| self.places.get(identity).copied());
         let objects = self.of_class(class);
         if let Some(earlier) = place.and_then(|place| objects.get_mut(place)) {
             let differ = earlier.value != object.value;
@@ -142,13 +137,7 @@ impl Inventory {
 /// `None` for what is never replaced. A namespace on a cluster-scoped object means nothing.
 fn identity(class: Class, object: &Value) -> Option<Identity> {
     let metadata = object.get("metadata");
-    let text = |field: &str| {
-        metadata
-            .and_then(|it| it.get(field))
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .to_owned()
-    };
+    let text = |field: &str| metadata.and_then(|it| it.get(field)).and_then(Value::as_str).unwrap_or("").to_owned();
     match class {
         Class::Pod | Class::Workload | Class::AdmissionReview | Class::AuditEvent => None,
         Class::PodSecurityPolicy | Class::ClusterRole | Class::ClusterRoleBinding | Class::Namespace => {
@@ -159,11 +148,7 @@ fn identity(class: Class, object: &Value) -> Option<Identity> {
 }
 
 fn replaced(earlier: &Sourced<Value>, later: &Sourced<Value>) -> Problem {
-    let name = later
-        .value
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or("");
+    let name = later.value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
     let kind = later.value.get("kind").and_then(Value::as_str).unwrap_or("");
     let message = format!("{kind} `{}` replaces the one at {}", printable(name), earlier.source);
     Problem::warning("duplicate-object", later.source.clone(), message)
@@ -178,11 +163,7 @@ mod tests {
     fn inventory(texts: &[(&str, &str)]) -> Inventory {
         let mut inventory = Inventory::default();
         for (file, text) in texts {
-            inventory.add(parse(&RawDocument {
-                file: (*file).into(),
-                first_line: 1,
-                text: (*text).to_owned(),
-            }));
+            inventory.add(parse(&RawDocument { file: (*file).into(), first_line: 1, text: (*text).to_owned() }));
         }
         inventory.finish();
         inventory
@@ -200,9 +181,7 @@ mod tests {
         assert_eq!(found.policies.len(), 1);
         assert_eq!(found.policies[0].value["spec"]["privileged"], false);
         assert!(
-            found.problems[0]
-                .to_string()
-                .starts_with("b:1: warning: PodSecurityPolicy `p` replaces the one at a:1")
+            found.problems[0].to_string().starts_with("b:1: warning: PodSecurityPolicy `p` replaces the one at a:1")
         );
         assert!(inventory(&[("a", &first), ("b", &first)]).problems.is_empty());
     }
@@ -228,10 +207,6 @@ mod tests {
         let pod = "apiVersion: v1\nkind: Pod\nbad: 1\n";
         let found = inventory(&vec![("a", pod); 100]);
         assert_eq!(found.problems.len(), MOST_ALIKE + 1);
-        assert!(
-            found.problems[MOST_ALIKE]
-                .message
-                .starts_with("90 more times: unknown field `bad`")
-        );
+        assert!(found.problems[MOST_ALIKE].message.starts_with("90 more times: unknown field `bad`"));
     }
 }

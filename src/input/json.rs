@@ -22,13 +22,7 @@ pub(super) fn load(text: &str) -> Result<(Loaded, usize), serde_json::Error> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter();
     match stream.next() {
         Some(loaded) => Ok((loaded?, stream.byte_offset())),
-        None => Ok((
-            Loaded {
-                value: Value::Null,
-                has_duplicates: false,
-            },
-            text.len(),
-        )),
+        None => Ok((Loaded { value: Value::Null, has_duplicates: false }, text.len())),
     }
 }
 
@@ -41,10 +35,7 @@ pub(super) struct List {
 
 /// The list that `text` consists of; `None` when it is something else or no sound JSON.
 pub(super) fn list(text: &str) -> Option<List> {
-    let mut list = List {
-        kind: String::new(),
-        items: Vec::new(),
-    };
+    let mut list = List { kind: String::new(), items: Vec::new() };
     let mut at = after(text, 0, '{')?;
     loop {
         let key_start = skip_blanks(text, at);
@@ -91,11 +82,7 @@ fn value_end(text: &str, start: usize) -> Option<usize> {
 }
 
 fn skip_blanks(text: &str, at: usize) -> usize {
-    let blanks = text
-        .bytes()
-        .skip(at)
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-        .count();
+    let blanks = text.bytes().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
     at + blanks
 }
 
@@ -107,10 +94,7 @@ fn after(text: &str, at: usize, expected: char) -> Option<usize> {
 
 impl From<Value> for Loaded {
     fn from(value: Value) -> Self {
-        Self {
-            value,
-            has_duplicates: false,
-        }
+        Self { value, has_duplicates: false }
     }
 }
 
@@ -164,10 +148,7 @@ impl<'de> Visitor<'de> for Values {
             items.push(item.value);
             has_duplicates |= item.has_duplicates;
         }
-        Ok(Loaded {
-            value: Value::Array(items),
-            has_duplicates,
-        })
+        Ok(Loaded { value: Value::Array(items), has_duplicates })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Loaded, A::Error> {
@@ -175,10 +156,7 @@ impl<'de> Visitor<'de> for Values {
         while let Some((key, field)) = access.next_entry::<String, Loaded>()? {
             has_duplicates |= field.has_duplicates | fields.insert(key, field.value).is_some();
         }
-        Ok(Loaded {
-            value: Value::Object(fields),
-            has_duplicates,
-        })
+        Ok(Loaded { value: Value::Object(fields), has_duplicates })
     }
 }
 
@@ -200,12 +178,9 @@ mod tests {
 
     #[test]
     fn deep_or_broken_text_is_an_error() {
-        for text in [
-            "[".repeat(20_000),
-            "{\"a\":".repeat(20_000),
-            "{\"a\": \"\u{1}\"}".to_owned(),
-            "{\"a\": tru".to_owned(),
-        ] {
+        for text in
+            ["[".repeat(20_000), "{\"a\":".repeat(20_000), "{\"a\": \"\u{1}\"}".to_owned(), "{\"a\": tru".to_owned()]
+        {
             assert!(load(&text).is_err());
         }
     }
@@ -215,10 +190,7 @@ mod tests {
         let text = r#" {"metadata": {"items": [0]}, "items": [ {"a": [1, 2]}, 3 ,"x"], "kind": "PodList"} "#;
         let found = list(text).unwrap();
         let parts: Vec<&str> = found.items.into_iter().map(|range| &text[range]).collect();
-        assert_eq!(
-            (found.kind.as_str(), parts),
-            ("PodList", vec![r#"{"a": [1, 2]}"#, "3", r#""x""#])
-        );
+        assert_eq!((found.kind.as_str(), parts), ("PodList", vec![r#"{"a": [1, 2]}"#, "3", r#""x""#]));
         assert!(list(r#"{"items": [], "kind": "List"}"#).unwrap().items.is_empty());
     }
 
@@ -229,13 +201,7 @@ mod tests {
             r#"{"kind": "List", "items": [1"#,
             r#"{"kind": "List", "items": [1 2]}"#,
         ];
-        let other = [
-            "",
-            "{}",
-            "[1]",
-            r#"{"items": [1], "kind": "Pod"}"#,
-            r#"{"items": [1], "kind": "List"} {}"#,
-        ];
+        let other = ["", "{}", "[1]", r#"{"items": [1], "kind": "Pod"}"#, r#"{"items": [1], "kind": "List"} {}"#];
         for text in broken.into_iter().chain(other) {
             assert_eq!(list(text), None, "{text}");
         }

@@ -40,20 +40,13 @@ pub(super) enum Kind {
     Misspelled(&'static str),
 }
 
-const RBAC: &[&str] = &[
-    "rbac.authorization.k8s.io/v1",
-    "rbac.authorization.k8s.io/v1beta1",
-    "rbac.authorization.k8s.io/v1alpha1",
-];
+const RBAC: &[&str] =
+    &["rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io/v1beta1", "rbac.authorization.k8s.io/v1alpha1"];
 const CORE: &[&str] = &["v1"];
 const APPS: &[&str] = &["apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"];
 
 const KINDS: &[(&str, &[&str], Class)] = &[
-    (
-        "PodSecurityPolicy",
-        &["policy/v1beta1", "extensions/v1beta1"],
-        Class::PodSecurityPolicy,
-    ),
+    ("PodSecurityPolicy", &["policy/v1beta1", "extensions/v1beta1"], Class::PodSecurityPolicy),
     ("ClusterRole", RBAC, Class::ClusterRole),
     ("Role", RBAC, Class::Role),
     ("ClusterRoleBinding", RBAC, Class::ClusterRoleBinding),
@@ -64,37 +57,13 @@ const KINDS: &[(&str, &[&str], Class)] = &[
     ("PodTemplate", CORE, Class::Workload),
     ("ReplicationController", CORE, Class::Workload),
     ("Deployment", APPS, Class::Workload),
-    (
-        "ReplicaSet",
-        &["apps/v1", "apps/v1beta2", "extensions/v1beta1"],
-        Class::Workload,
-    ),
-    (
-        "DaemonSet",
-        &["apps/v1", "apps/v1beta2", "extensions/v1beta1"],
-        Class::Workload,
-    ),
-    (
-        "StatefulSet",
-        &["apps/v1", "apps/v1beta2", "apps/v1beta1"],
-        Class::Workload,
-    ),
+    ("ReplicaSet", &["apps/v1", "apps/v1beta2", "extensions/v1beta1"], Class::Workload),
+    ("DaemonSet", &["apps/v1", "apps/v1beta2", "extensions/v1beta1"], Class::Workload),
+    ("StatefulSet", &["apps/v1", "apps/v1beta2", "apps/v1beta1"], Class::Workload),
     ("Job", &["batch/v1"], Class::Workload),
-    (
-        "CronJob",
-        &["batch/v1", "batch/v1beta1", "batch/v2alpha1"],
-        Class::Workload,
-    ),
-    (
-        "AdmissionReview",
-        &["admission.k8s.io/v1", "admission.k8s.io/v1beta1"],
-        Class::AdmissionReview,
-    ),
-    (
-        "Event",
-        &["audit.k8s.io/v1", "audit.k8s.io/v1beta1", "audit.k8s.io/v1alpha1"],
-        Class::AuditEvent,
-    ),
+    ("CronJob", &["batch/v1", "batch/v1beta1", "batch/v2alpha1"], Class::Workload),
+    ("AdmissionReview", &["admission.k8s.io/v1", "admission.k8s.io/v1beta1"], Class::AdmissionReview),
+    ("Event", &["audit.k8s.io/v1", "audit.k8s.io/v1beta1", "audit.k8s.io/v1alpha1"], Class::AuditEvent),
 ];
 
 /// How alike a kind must be to one that matters, from 0 to 1, to be taken for a slip.
@@ -115,9 +84,7 @@ pub(super) fn kind(api_version: &str, kind: &str) -> Kind {
 fn misspelled(api_version: &str, kind: &str) -> Option<&'static str> {
     let alike =
         |name: &str| name.eq_ignore_ascii_case(kind) || strsim::normalized_damerau_levenshtein(name, kind) >= ALIKE;
-    let found = KINDS
-        .iter()
-        .find(|(name, versions, _)| versions.contains(&api_version) && alike(name));
+    let found = KINDS.iter().find(|(name, versions, _)| versions.contains(&api_version) && alike(name));
     found.map(|(name, ..)| *name)
 }
 
@@ -131,10 +98,7 @@ mod tests {
 
     #[test]
     fn group_and_version_count() {
-        assert_eq!(
-            kind("policy/v1beta1", "PodSecurityPolicy"),
-            Kind::Known(Class::PodSecurityPolicy)
-        );
+        assert_eq!(kind("policy/v1beta1", "PodSecurityPolicy"), Kind::Known(Class::PodSecurityPolicy));
         assert_eq!(kind("policy/v1", "PodSecurityPolicy"), Kind::NoSuchVersion);
         assert_eq!(kind("authorization.openshift.io/v1", "Role"), Kind::Other);
         assert_eq!(kind("v1", "Event"), Kind::Other);
@@ -144,10 +108,7 @@ mod tests {
 
     #[test]
     fn slips_are_noticed() {
-        assert_eq!(
-            kind("policy/v1beta1", "PodSecurityPolcy"),
-            Kind::Misspelled("PodSecurityPolicy")
-        );
+        assert_eq!(kind("policy/v1beta1", "PodSecurityPolcy"), Kind::Misspelled("PodSecurityPolicy"));
         assert_eq!(kind("v1", "pod"), Kind::Misspelled("Pod"));
         for (api_version, name) in [
             ("v1", "PodStatus"),

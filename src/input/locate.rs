@@ -47,24 +47,19 @@ struct Tree {
 
 impl Tree {
     fn add(&mut self, path: &[Segment]) {
-        path.iter()
-            .fold(self, |tree, segment| tree.children.entry(normal(segment)).or_default());
+        path.iter().fold(self, |tree, segment| tree.children.entry(normal(segment)).or_default());
     }
 
     /// The node at the path of the open collections and then `last`.
     fn node(&mut self, open: &[Open]) -> Option<&mut Self> {
-        open.iter()
-            .try_fold(self, |tree, open| tree.children.get_mut(open.segment.as_ref()?))
+        open.iter().try_fold(self, |tree, open| tree.children.get_mut(open.segment.as_ref()?))
     }
 
     fn place(&self, path: &[Segment], part: Part) -> Option<Place> {
         let mut best = self.value;
         let mut tree = self;
         for segment in path {
-            let Some(next) = tree
-                .children
-                .get(&normal(segment))
-                .filter(|next| next.value.or(next.key).is_some())
+            let Some(next) = tree.children.get(&normal(segment)).filter(|next| next.value.or(next.key).is_some())
             else {
                 // An ancestor is best shown by its key.
                 return tree.key.or(best);
@@ -117,12 +112,7 @@ fn walk(text: &str, tree: &mut Tree) -> Result<(), Stumble> {
 
 fn enter(tree: &mut Tree, open: &mut Vec<Open>, span: Span, is_list: bool) {
     visit(tree, open, Span::empty(span.start), None);
-    open.push(Open {
-        is_list,
-        segment: None,
-        next_index: 0,
-        expects_key: !is_list,
-    });
+    open.push(Open { is_list, segment: None, next_index: 0, expects_key: !is_list });
 }
 
 /// A key or a value begins at `span`; `text` is a scalar's.
@@ -150,16 +140,8 @@ fn visit(tree: &mut Tree, open: &mut [Open], span: Span, text: Option<&str>) {
 impl Place {
     fn of(span: Span) -> Self {
         let one_line = span.start.line() == span.end.line();
-        let width = if one_line {
-            span.end.col().saturating_sub(span.start.col())
-        } else {
-            1
-        };
-        Self {
-            line: span.start.line(),
-            column: span.start.col() + 1,
-            width: width.max(1),
-        }
+        let width = if one_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
+        Self { line: span.start.line(), column: span.start.col() + 1, width: width.max(1) }
     }
 }
 
@@ -168,10 +150,7 @@ mod tests {
     use super::*;
 
     fn path(segments: &[&str]) -> FieldPath {
-        let segment = |text: &&str| {
-            text.parse()
-                .map_or_else(|_| Segment::Field((*text).to_owned()), Segment::Index)
-        };
+        let segment = |text: &&str| text.parse().map_or_else(|_| Segment::Field((*text).to_owned()), Segment::Index);
         FieldPath(segments.iter().map(segment).collect())
     }
 
@@ -186,10 +165,7 @@ mod tests {
     fn keys_and_values_are_found() {
         assert_eq!(found(POD, &["spec", "hostPID"], Part::Key), (8, 3, 7));
         assert_eq!(found(POD, &["spec", "hostPID"], Part::Value), (8, 12, 3));
-        assert_eq!(
-            found(POD, &["spec", "containers", "1", "name"], Part::Value),
-            (7, 12, 4)
-        );
+        assert_eq!(found(POD, &["spec", "containers", "1", "name"], Part::Value), (7, 12, 4));
         assert_eq!(found(POD, &["spec", "containers", "0", "image"], Part::Key), (6, 5, 5));
         assert_eq!(found(POD, &["spec", "containers", "1"], Part::Value), (7, 5, 1));
         assert_eq!(found(POD, &["spec"], Part::Key), (3, 1, 4));
@@ -203,10 +179,7 @@ mod tests {
 
     #[test]
     fn json_is_yaml_enough() {
-        assert_eq!(
-            found("{\n\t\"a\": {\"b\": [1, true]}\n}", &["a", "b", "1"], Part::Value),
-            (2, 17, 4)
-        );
+        assert_eq!(found("{\n\t\"a\": {\"b\": [1, true]}\n}", &["a", "b", "1"], Part::Value), (2, 17, 4));
     }
 
     #[test]

@@ -66,10 +66,7 @@ fn line_start(text: &str, line: usize) -> Option<usize> {
 }
 
 fn offset_of_column(line: &str, column: usize) -> Option<usize> {
-    line.char_indices()
-        .map(|(index, _)| index)
-        .chain([line.len()])
-        .nth(column)
+    line.char_indices().map(|(index, _)| index).chain([line.len()]).nth(column)
 }
 
 fn with_indent(text: &str, lines: &[usize]) -> String {
@@ -86,11 +83,7 @@ fn with_indent(text: &str, lines: &[usize]) -> String {
 
 /// The starts of the lines on which the quoted scalar at `start` goes on.
 fn continuation_lines(text: &str, start: usize) -> Option<Vec<usize>> {
-    let quote = text
-        .as_bytes()
-        .get(start)
-        .copied()
-        .filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let quote = text.as_bytes().get(start).copied().filter(|byte| matches!(byte, b'"' | b'\''))?;
     let mut lines = Vec::new();
     let mut bytes = text.bytes().enumerate().skip(start + 1);
     while let Some((index, byte)) = bytes.next() {
@@ -117,27 +110,15 @@ mod tests {
 
     #[test]
     fn brackets_and_quotes_may_stand_further_left() {
-        assert_eq!(
-            load("x:\n  a: [\n  b\n  ]\n").unwrap().value,
-            json!({"x": {"a": ["b"]}})
-        );
-        assert_eq!(
-            load("x:\n- a: {\n    b: c\n}\n").unwrap().value,
-            json!({"x": [{"a": {"b": "c"}}]})
-        );
-        assert_eq!(
-            load("a:\n  b: \"x\n y\"\nc: 'd\n\ne'\n").unwrap().value,
-            json!({"a": {"b": "x y"}, "c": "d\ne"})
-        );
+        assert_eq!(load("x:\n  a: [\n  b\n  ]\n").unwrap().value, json!({"x": {"a": ["b"]}}));
+        assert_eq!(load("x:\n- a: {\n    b: c\n}\n").unwrap().value, json!({"x": [{"a": {"b": "c"}}]}));
+        assert_eq!(load("a:\n  b: \"x\n y\"\nc: 'd\n\ne'\n").unwrap().value, json!({"a": {"b": "x y"}, "c": "d\ne"}));
     }
 
     #[test]
     fn blanks_around_colons_and_comments_are_forgiven() {
         assert_eq!(load("a:\tb\n").unwrap().value, json!({"a": "b"}));
-        assert_eq!(
-            load("a: [1,2]#c\nb: \"x\"# c\n").unwrap().value,
-            json!({"a": [1, 2], "b": "x"})
-        );
+        assert_eq!(load("a: [1,2]#c\nb: \"x\"# c\n").unwrap().value, json!({"a": [1, 2], "b": "x"}));
     }
 
     #[test]

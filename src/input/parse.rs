@@ -26,9 +26,7 @@ pub struct Parsed {
 pub fn parse(raw: &RawDocument) -> Parsed {
     let mut parsed = Parsed::default();
     match values(raw) {
-        Ok(sections) => sections
-            .into_iter()
-            .for_each(|section| sort_out::sort_out(section, raw, &mut parsed)),
+        Ok(sections) => sections.into_iter().for_each(|section| sort_out::sort_out(section, raw, &mut parsed)),
         Err(fault) => parsed.problems.push(unreadable(raw, &fault)),
     }
     parsed
@@ -45,16 +43,10 @@ pub(super) fn objects(raw: &RawDocument) -> Result<Vec<Sourced<Value>>, Problem>
 }
 
 fn flatten(mut value: Value, source: &Source, objects: &mut Vec<Sourced<Value>>) {
-    let is_list = value
-        .get("kind")
-        .and_then(Value::as_str)
-        .is_some_and(|kind| kind.ends_with("List"));
+    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     match value.get_mut("items").map(Value::take) {
         Some(Value::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, source, objects)),
-        _ if value.is_object() => objects.push(Sourced {
-            value,
-            source: source.clone(),
-        }),
+        _ if value.is_object() => objects.push(Sourced { value, source: source.clone() }),
         _ => {}
     }
 }
@@ -80,28 +72,16 @@ fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
         let is_json = raw.file.trim_end_matches(".gz").ends_with("json") || body.starts_with("{\"");
         match fault {
             JsonFault::Content(fault) => Err(fault),
-            JsonFault::Syntax(fault) => yaml_section(raw)
-                .map(|section| vec![section])
-                .map_err(|other| if is_json { fault } else { other }),
+            JsonFault::Syntax(fault) => {
+                yaml_section(raw).map(|section| vec![section]).map_err(|other| if is_json { fault } else { other })
+            }
         }
     })
 }
 
 fn yaml_section(raw: &RawDocument) -> Result<Section<'_>, yaml::Fault> {
-    let yaml::Loaded {
-        value,
-        duplicates,
-        item_lines,
-        unread,
-    } = yaml::load(&raw.text)?;
-    Ok(Section {
-        text: &raw.text,
-        first_line: raw.first_line,
-        value,
-        item_lines,
-        duplicates,
-        unread,
-    })
+    let yaml::Loaded { value, duplicates, item_lines, unread } = yaml::load(&raw.text)?;
+    Ok(Section { text: &raw.text, first_line: raw.first_line, value, item_lines, duplicates, unread })
 }
 
 enum JsonFault {
@@ -125,14 +105,7 @@ fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
             false => Vec::new(),
         };
         let item_lines = Vec::new();
-        sections.push(Section {
-            text,
-            first_line,
-            value: loaded.value,
-            item_lines,
-            duplicates,
-            unread: None,
-        });
+        sections.push(Section { text, first_line, value: loaded.value, item_lines, duplicates, unread: None });
         first_line = first_line.saturating_add(newlines(text));
         rest = after;
     }
@@ -142,24 +115,14 @@ fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
 impl JsonFault {
     fn of(error: &serde_json::Error, lines_before: u32) -> Self {
         let text = error.to_string();
-        let message = text
-            .rsplit_once(" at line ")
-            .map_or(text.as_str(), |(message, _)| message);
+        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
         let message = match message {
             "recursion limit exceeded" => format!("nested deeper than {} levels", yaml::DEEPEST),
             other if error.is_data() => other.to_owned(),
             other => other.to_lowercase(),
         };
-        let fault = yaml::Fault {
-            line: error.line() + lines_before as usize,
-            column: error.column().max(1),
-            message,
-        };
-        if error.is_data() {
-            Self::Content(fault)
-        } else {
-            Self::Syntax(fault)
-        }
+        let fault = yaml::Fault { line: error.line() + lines_before as usize, column: error.column().max(1), message };
+        if error.is_data() { Self::Content(fault) } else { Self::Syntax(fault) }
     }
 }
 
@@ -169,11 +132,7 @@ fn newlines(text: &str) -> u32 {
 
 fn unreadable(raw: &RawDocument, fault: &yaml::Fault) -> Problem {
     let line = raw.first_line.saturating_add(narrow(fault.line)).saturating_sub(1);
-    let source = Source {
-        file: raw.file.clone(),
-        line,
-        column: narrow(fault.column),
-    };
+    let source = Source { file: raw.file.clone(), line, column: narrow(fault.column) };
     let line = raw.text.lines().nth(fault.line.saturating_sub(1)).unwrap_or("");
     if raw.text.contains("{{") && raw.text.contains("}}") {
         return template(source).underline(line, 1);
@@ -200,11 +159,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Parsed {
-        parse(&RawDocument {
-            file: "f.yaml".into(),
-            first_line: 11,
-            text: text.to_owned(),
-        })
+        parse(&RawDocument { file: "f.yaml".into(), first_line: 11, text: text.to_owned() })
     }
 
     fn problems(text: &str) -> Vec<String> {
@@ -243,10 +198,7 @@ mod tests {
         assert_eq!(parsed.objects[0].1.value["kind"], "Pod");
         assert_eq!(parsed.objects[0].1.source.line, 15);
         assert_eq!(parsed.others.get("Service"), Some(&1));
-        assert_eq!(
-            problems(text),
-            ["f.yaml:19:3: error: this is no Kubernetes object: it is no mapping"]
-        );
+        assert_eq!(problems(text), ["f.yaml:19:3: error: this is no Kubernetes object: it is no mapping"]);
     }
 
     #[test]
@@ -266,9 +218,7 @@ mod tests {
     #[test]
     fn flow_style_yaml_is_no_broken_json() {
         assert_eq!(
-            read("{\n  apiVersion: v1, # a comment\n  kind: Pod,\n  metadata: {name: yes-pod},\n}\n")
-                .objects
-                .len(),
+            read("{\n  apiVersion: v1, # a comment\n  kind: Pod,\n  metadata: {name: yes-pod},\n}\n").objects.len(),
             1
         );
     }
@@ -313,10 +263,7 @@ mod tests {
     fn audit_events_need_the_object_of_a_request() {
         let event =
             |rest: &str| format!("{{\"apiVersion\": \"audit.k8s.io/v1\", \"kind\": \"Event\", \"stage\": \"{rest}}}");
-        assert_eq!(
-            read(&event("ResponseComplete\", \"requestObject\": {}")).objects.len(),
-            1
-        );
+        assert_eq!(read(&event("ResponseComplete\", \"requestObject\": {}")).objects.len(), 1);
         for rest in ["ResponseComplete\"", "ResponseStarted\", \"requestObject\": {}"] {
             assert_eq!(read(&event(rest)).others.get("Event"), Some(&1), "{rest}");
         }

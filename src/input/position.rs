@@ -22,11 +22,7 @@ impl Source {
 
     /// A line of it.
     pub fn line(file: &Arc<str>, line: u32) -> Self {
-        Self {
-            file: Arc::clone(file),
-            line,
-            column: 0,
-        }
+        Self { file: Arc::clone(file), line, column: 0 }
     }
 }
 

@@ -47,22 +47,12 @@ pub struct Problem {
 impl Problem {
     /// An error without excerpt and help.
     pub fn error(code: &'static str, source: Source, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            code,
-            message: message.into(),
-            source,
-            excerpt: None,
-            help: None,
-        }
+        Self { severity: Severity::Error, code, message: message.into(), source, excerpt: None, help: None }
     }
 
     /// A warning without excerpt and help.
     pub fn warning(code: &'static str, source: Source, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(code, source, message)
-        }
+        Self { severity: Severity::Warning, ..Self::error(code, source, message) }
     }
 
     /// The same with advice.
@@ -76,11 +66,7 @@ impl Problem {
     /// characters.
     #[must_use]
     pub(super) fn underline(mut self, line: &str, width: usize) -> Self {
-        self.excerpt = Some(Box::new(Excerpt::of(
-            line,
-            self.source.column.saturating_sub(1) as usize,
-            width,
-        )));
+        self.excerpt = Some(Box::new(Excerpt::of(line, self.source.column.saturating_sub(1) as usize, width)));
         self
     }
 
@@ -125,24 +111,13 @@ impl Excerpt {
 
     fn of(line: &str, start: usize, width: usize) -> Self {
         let first = start.saturating_sub(Self::AROUND);
-        let shown = line
-            .chars()
-            .skip(first)
-            .take(start - first + width.clamp(1, Self::AROUND) + Self::AROUND);
-        let mut excerpt = Self {
-            text: String::new(),
-            start: 0,
-            end: 0,
-        };
+        let shown = line.chars().skip(first).take(start - first + width.clamp(1, Self::AROUND) + Self::AROUND);
+        let mut excerpt = Self { text: String::new(), start: 0, end: 0 };
         for (index, character) in shown.enumerate() {
             if first + index == start {
                 excerpt.start = excerpt.text.len();
             }
-            excerpt.text.push(if character.is_control() && character != '\t' {
-                '\u{fffd}'
-            } else {
-                character
-            });
+            excerpt.text.push(if character.is_control() && character != '\t' { '\u{fffd}' } else { character });
             if first + index < start + width.max(1) {
                 excerpt.end = excerpt.text.len();
             }
@@ -186,11 +161,7 @@ mod tests {
     use super::*;
 
     fn problem() -> Problem {
-        let source = Source {
-            file: "a.yaml".into(),
-            line: 3,
-            column: 5,
-        };
+        let source = Source { file: "a.yaml".into(), line: 3, column: 5 };
         Problem::warning("unknown-field", source, "unknown field `priviledged`").help("did you mean `privileged`?")
     }
 

@@ -36,19 +36,13 @@ pub(super) fn tagged(suffix: &str, text: &str) -> Result<Value, String> {
         ("int", Value::Number(number)) => !number.is_f64(),
         _ => false,
     };
-    if fits {
-        Ok(value)
-    } else {
-        Err(format!("`{text}` is not of the type !!{suffix}"))
-    }
+    if fits { Ok(value) } else { Err(format!("`{text}` is not of the type !!{suffix}")) }
 }
 
 /// Go prints float keys with the precision of 32 bits.
 pub(super) fn float_key(number: &Number) -> String {
     #[expect(clippy::cast_possible_truncation, reason = "that is what upstream does")]
-    number
-        .as_f64()
-        .map_or_else(String::new, |float| (float as f32).to_string())
+    number.as_f64().map_or_else(String::new, |float| (float as f32).to_string())
 }
 
 fn word(text: &str) -> Option<Value> {
@@ -72,11 +66,7 @@ fn dotted(text: &str) -> Result<Option<Value>, String> {
         digit(text.as_bytes().get(index.wrapping_sub(1))) && digit(text.as_bytes().get(index + 1))
     };
     let sound = text.match_indices('_').all(|(index, _)| between_digits(index));
-    let float = text
-        .replace('_', "")
-        .parse::<f64>()
-        .ok()
-        .filter(|float| sound && float.is_finite());
+    let float = text.replace('_', "").parse::<f64>().ok().filter(|float| sound && float.is_finite());
     Ok(float.map(float_value))
 }
 
@@ -132,10 +122,7 @@ fn float(text: &str) -> Option<Value> {
     if !digits || exponent.is_some_and(|digits| digits.is_empty() || !all_digits(digits)) {
         return None;
     }
-    text.parse::<f64>()
-        .ok()
-        .filter(|float| float.is_finite())
-        .map(float_value)
+    text.parse::<f64>().ok().filter(|float| float.is_finite()).map(float_value)
 }
 
 /// A whole number that fits 64 bits becomes an integer, as it does on its way through JSON to the API server. Its
@@ -156,9 +143,7 @@ pub(super) fn float_value(float: f64) -> Value {
 fn binary(text: &str) -> Result<Value, String> {
     let compact: String = text.split_ascii_whitespace().collect();
     let bytes = decode_base64(&compact).ok_or("!!binary holds no valid base64")?;
-    String::from_utf8(bytes)
-        .map(Value::String)
-        .map_err(|_| "!!binary holds no text".to_owned())
+    String::from_utf8(bytes).map(Value::String).map_err(|_| "!!binary holds no text".to_owned())
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {

@@ -17,20 +17,10 @@ use crate::schema::{FieldPath, Finding, FindingKind, Segment, check, object_type
 pub(super) fn sort_out(mut section: Section<'_>, raw: &RawDocument, parsed: &mut Parsed) {
     let value = std::mem::take(&mut section.value);
     let first = parsed.problems.len();
-    let mut sorter = Sorter {
-        section: &section,
-        raw,
-        parsed,
-        unplaced: Vec::new(),
-        lines: OnceCell::new(),
-    };
+    let mut sorter = Sorter { section: &section, raw, parsed, unplaced: Vec::new(), lines: OnceCell::new() };
     sorter.duplicates();
     let line = sorter.line_of_content();
-    sorter.any(Found {
-        value,
-        path: Vec::new(),
-        line,
-    });
+    sorter.any(Found { value, path: Vec::new(), line });
     sorter.place();
     if let Some(problems) = parsed.problems.get_mut(first..) {
         problems.sort_by(|a, b| a.source.cmp(&b.source));
@@ -66,9 +56,9 @@ impl Sorter<'_> {
     fn line_of_content(&self) -> u32 {
         let says_nothing =
             |line: &str| line.trim().is_empty() || line.starts_with("---") || line.trim_start().starts_with('#');
-        self.section.first_line.saturating_add(narrow(
-            self.section.text.lines().take_while(|line| says_nothing(line)).count(),
-        ))
+        self.section
+            .first_line
+            .saturating_add(narrow(self.section.text.lines().take_while(|line| says_nothing(line)).count()))
     }
 
     fn source(&self, line: u32) -> Source {
@@ -77,45 +67,23 @@ impl Sorter<'_> {
 
     fn duplicates(&mut self) {
         for duplicate in &self.section.duplicates {
-            let place = Place {
-                line: duplicate.line,
-                column: duplicate.column,
-                width: duplicate.key.chars().count(),
-            };
+            let place = Place { line: duplicate.line, column: duplicate.column, width: duplicate.key.chars().count() };
             let message = format!("`{}` stands here twice; the last one counts", printable(&duplicate.key));
             let problem = Problem::warning("duplicate-key", self.source(0), message);
             self.parsed.problems.push(self.at(problem, place));
         }
         if let Some(line) = self.section.unread {
-            let problem = Problem::warning(
-                "unread",
-                self.source(0),
-                "what follows `...` is not read, as by kubectl",
-            );
-            let problem = self.at(
-                problem.help("begin a document with `---`"),
-                Place {
-                    line,
-                    column: 1,
-                    width: 1,
-                },
-            );
+            let problem = Problem::warning("unread", self.source(0), "what follows `...` is not read, as by kubectl");
+            let problem = self.at(problem.help("begin a document with `---`"), Place { line, column: 1, width: 1 });
             self.parsed.problems.push(problem);
         }
     }
 
     fn at(&self, mut problem: Problem, place: Place) -> Problem {
-        problem.source.line = self
-            .section
-            .first_line
-            .saturating_add(narrow(place.line))
-            .saturating_sub(1);
+        problem.source.line = self.section.first_line.saturating_add(narrow(place.line)).saturating_sub(1);
         problem.source.column = narrow(place.column);
         let lines = self.lines.get_or_init(|| self.section.text.lines().collect());
-        problem.underline(
-            lines.get(place.line.saturating_sub(1)).copied().unwrap_or(""),
-            place.width,
-        )
+        problem.underline(lines.get(place.line.saturating_sub(1)).copied().unwrap_or(""), place.width)
     }
 
     fn report(&mut self, path: Vec<Segment>, part: Part, problem: Problem) {
@@ -136,12 +104,7 @@ impl Sorter<'_> {
             return self.report(found.path, Part::Value, problem);
         }
         match text(&found.value, "kind").strip_suffix("List") {
-            Some(element)
-                if found
-                    .value
-                    .get("items")
-                    .is_none_or(|items| items.is_array() || items.is_null()) =>
-            {
+            Some(element) if found.value.get("items").is_none_or(|items| items.is_array() || items.is_null()) => {
                 let element = element.to_owned();
                 self.list(found, &element);
             }
@@ -163,9 +126,8 @@ impl Sorter<'_> {
             let mut path = list.path.clone();
             path.extend([Segment::Field("items".to_owned()), Segment::Index(index)]);
             let own_line = self.section.item_lines.get(index).filter(|_| list.path.is_empty());
-            let line = own_line.map_or(list.line, |line| {
-                self.section.first_line.saturating_add(*line).saturating_sub(1)
-            });
+            let line =
+                own_line.map_or(list.line, |line| self.section.first_line.saturating_add(*line).saturating_sub(1));
             self.any(Found { value, path, line });
         }
     }
@@ -185,11 +147,7 @@ impl Sorter<'_> {
                 self.report(child(found.path, "apiVersion"), Part::Value, problem);
             }
             Kind::Misspelled(meant) => {
-                let message = format!(
-                    "`{}` is no kind of `{}`; skipped",
-                    printable(name),
-                    printable(api_version)
-                );
+                let message = format!("`{}` is no kind of `{}`; skipped", printable(name), printable(api_version));
                 let problem = Problem::warning("unknown-kind", self.source(found.line), message)
                     .help(format!("did you mean `{meant}`?"));
                 self.report(child(found.path, "kind"), Part::Value, problem);
@@ -211,11 +169,9 @@ impl Sorter<'_> {
                 self.source(found.line),
                 "an object needs both `apiVersion` and `kind`, as text",
             ),
-            false => Problem::warning(
-                "not-an-object",
-                self.source(found.line),
-                "this is no Kubernetes object; skipped",
-            ),
+            false => {
+                Problem::warning("not-an-object", self.source(found.line), "this is no Kubernetes object; skipped")
+            }
         };
         self.report(found.path, Part::Value, problem);
     }
@@ -224,20 +180,10 @@ impl Sorter<'_> {
         let before = self.unplaced.len();
         self.check_type(class, &found);
         self.check_name(class, &found);
-        let refused = self
-            .unplaced
-            .iter()
-            .skip(before)
-            .any(|it| it.problem.severity == Severity::Error);
+        let refused = self.unplaced.iter().skip(before).any(|it| it.problem.severity == Severity::Error);
         if !refused {
             let source = self.source(found.line);
-            self.parsed.objects.push((
-                class,
-                Sourced {
-                    value: found.value,
-                    source,
-                },
-            ));
+            self.parsed.objects.push((class, Sourced { value: found.value, source }));
         }
     }
 
@@ -254,17 +200,10 @@ impl Sorter<'_> {
 
     /// A pod that has been through a server: it can be of a wrong type only if somebody wrote it by hand.
     fn check_request(&mut self, class: Class, found: &Found) {
-        let request = if class == Class::AdmissionReview {
-            found.value.get("request")
-        } else {
-            Some(&found.value)
-        };
+        let request = if class == Class::AdmissionReview { found.value.get("request") } else { Some(&found.value) };
         let Some(request) = request.filter(|request| request.is_object()) else {
-            let problem = Problem::error(
-                "wrong-type",
-                self.source(found.line),
-                "an AdmissionReview without a `request`",
-            );
+            let problem =
+                Problem::error("wrong-type", self.source(found.line), "an AdmissionReview without a `request`");
             return self.report(found.path.clone(), Part::Value, problem);
         };
         for field in ["object", "oldObject", "requestObject"] {
@@ -272,14 +211,10 @@ impl Sorter<'_> {
             let Some(of) = object_type(text(object, "apiVersion"), text(object, "kind")) else {
                 continue;
             };
-            let path = if class == Class::AdmissionReview {
-                child(found.path.clone(), "request")
-            } else {
-                found.path.clone()
-            };
-            let wrong = check(of, object)
-                .into_iter()
-                .filter(|finding| matches!(finding.kind, FindingKind::WrongType { .. }));
+            let path =
+                if class == Class::AdmissionReview { child(found.path.clone(), "request") } else { found.path.clone() };
+            let wrong =
+                check(of, object).into_iter().filter(|finding| matches!(finding.kind, FindingKind::WrongType { .. }));
             wrong.for_each(|finding| self.finding(&child(path.clone(), field), finding, found.line));
         }
     }
@@ -294,13 +229,7 @@ impl Sorter<'_> {
                 let message = format!("`{path}` takes {expected}, not {}", printable(&got));
                 let is_word = expected == "a string" && got.ends_with('`');
                 let help = is_word.then(|| "YAML reads this word so: put it in quotes".to_owned());
-                (
-                    Problem {
-                        help,
-                        ..Problem::error("wrong-type", self.source(line), message)
-                    },
-                    Part::Value,
-                )
+                (Problem { help, ..Problem::error("wrong-type", self.source(line), message) }, Part::Value)
             }
             _ if in_status => return,
             FindingKind::UnknownField { suggestion } => {
@@ -309,13 +238,7 @@ impl Sorter<'_> {
                     self.source(line),
                     format!("unknown field `{path}`: the API server drops it"),
                 );
-                (
-                    Problem {
-                        help: suggestion,
-                        ..problem
-                    },
-                    Part::Key,
-                )
+                (Problem { help: suggestion, ..problem }, Part::Key)
             }
             FindingKind::NewerThan124 => {
                 let message = format!(
@@ -336,10 +259,7 @@ impl Sorter<'_> {
             Class::Workload => generated.is_empty(),
             _ => true,
         };
-        if [name, generated, text(metadata, "namespace")]
-            .iter()
-            .any(|text| text.contains("{{"))
-        {
+        if [name, generated, text(metadata, "namespace")].iter().any(|text| text.contains("{{")) {
             let problem = template(self.source(found.line));
             self.report(child(found.path.clone(), "metadata"), Part::Key, problem);
         } else if needed && name.is_empty() {
@@ -355,10 +275,8 @@ impl Sorter<'_> {
             return;
         }
         let unplaced = std::mem::take(&mut self.unplaced);
-        let (wanted, problems): (Vec<_>, Vec<_>) = unplaced
-            .into_iter()
-            .map(|it| ((FieldPath(it.path), it.part), it.problem))
-            .unzip();
+        let (wanted, problems): (Vec<_>, Vec<_>) =
+            unplaced.into_iter().map(|it| ((FieldPath(it.path), it.part), it.problem)).unzip();
         for (problem, place) in problems.into_iter().zip(locate(self.section.text, &wanted)) {
             let problem = match place {
                 Some(place) => self.at(problem, place),

@@ -36,33 +36,21 @@ pub fn template_path(kind: &str) -> Option<&'static str> {
 pub fn pod_of(workload: &Value) -> Option<WorkloadPod> {
     let kind = workload.get("kind")?.as_str()?;
     let template = workload.pointer(template_path(kind)?).unwrap_or(&Value::Null);
-    let name = workload
-        .pointer("/metadata/name")
-        .or_else(|| workload.pointer("/metadata/generateName"));
+    let name = workload.pointer("/metadata/name").or_else(|| workload.pointer("/metadata/generateName"));
     let name = name.and_then(Value::as_str).unwrap_or("");
     let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata(kind, name, workload, template),
         "spec": template.get("spec").filter(|spec| spec.is_object()).cloned().unwrap_or_else(|| json!({}))});
     if kind == "StatefulSet" {
         add_claims(&mut pod, workload, name);
     }
-    Some(WorkloadPod {
-        pod,
-        creator: controller(kind).map(Creator::controller),
-    })
+    Some(WorkloadPod { pod, creator: controller(kind).map(Creator::controller) })
 }
 
 impl Creator {
     /// The service account under which a controller of kube-controller-manager runs.
     pub fn controller(name: &str) -> Self {
-        let groups = [
-            "system:serviceaccounts",
-            "system:serviceaccounts:kube-system",
-            "system:authenticated",
-        ];
-        Self {
-            user: format!("system:serviceaccount:kube-system:{name}"),
-            groups: groups.map(str::to_owned).to_vec(),
-        }
+        let groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"];
+        Self { user: format!("system:serviceaccount:kube-system:{name}"), groups: groups.map(str::to_owned).to_vec() }
     }
 }
 
@@ -83,21 +71,14 @@ fn metadata(kind: &str, name: &str, workload: &Value, template: &Value) -> Map<S
     let mut metadata = Map::new();
     match kind {
         "StatefulSet" => metadata.insert("name".to_owned(), format!("{name}-0").into()),
-        _ => metadata.insert(
-            "generateName".to_owned(),
-            format!("{}-", name.trim_end_matches('-')).into(),
-        ),
+        _ => metadata.insert("generateName".to_owned(), format!("{}-", name.trim_end_matches('-')).into()),
     };
     if let Some(namespace) = workload.pointer("/metadata/namespace").filter(|it| it.is_string()) {
         metadata.insert("namespace".to_owned(), namespace.clone());
     }
     for field in ["labels", "annotations", "finalizers"] {
         let value = template.get("metadata").and_then(|it| it.get(field));
-        metadata.extend(
-            value
-                .filter(|it| !it.is_null())
-                .map(|value| (field.to_owned(), value.clone())),
-        );
+        metadata.extend(value.filter(|it| !it.is_null()).map(|value| (field.to_owned(), value.clone())));
     }
     metadata
 }
@@ -105,9 +86,7 @@ fn metadata(kind: &str, name: &str, workload: &Value, template: &Value) -> Map<S
 /// A StatefulSet's pods get a volume for each claim template, before the template's own volumes, and instead of those of
 /// the same name. Source: `pkg/controller/statefulset/stateful_set_utils.go` (`updateStorage`).
 fn add_claims(pod: &mut Value, stateful_set: &Value, name: &str) {
-    let claims = stateful_set
-        .pointer("/spec/volumeClaimTemplates")
-        .and_then(Value::as_array);
+    let claims = stateful_set.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
     let claims: Vec<&str> = claims
         .into_iter()
         .flatten()
@@ -124,12 +103,8 @@ fn add_claims(pod: &mut Value, stateful_set: &Value, name: &str) {
         |claim: &&str| json!({"name": claim, "persistentVolumeClaim": {"claimName": format!("{claim}-{name}-0")}});
     let mut volumes: Vec<Value> = claims.iter().map(claimed).collect();
     let own = spec.get("volumes").and_then(Value::as_array).into_iter().flatten();
-    let replaced = |volume: &&Value| {
-        volume
-            .get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|name| claims.contains(&name))
-    };
+    let replaced =
+        |volume: &&Value| volume.get("name").and_then(Value::as_str).is_some_and(|name| claims.contains(&name));
     volumes.extend(own.filter(|volume| !replaced(volume)).cloned());
     spec.insert("volumes".to_owned(), Value::Array(volumes));
 }
@@ -142,32 +117,12 @@ mod tests {
     fn every_kind_has_its_template_and_controller() {
         let template = json!({"metadata": {"labels": {"a": "b"}, "name": "ignored"}, "spec": {"hostPID": true}});
         for (kind, workload, controller) in [
-            (
-                "Deployment",
-                json!({"spec": {"template": template}}),
-                Some("replicaset-controller"),
-            ),
-            (
-                "ReplicaSet",
-                json!({"spec": {"template": template}}),
-                Some("replicaset-controller"),
-            ),
-            (
-                "DaemonSet",
-                json!({"spec": {"template": template}}),
-                Some("daemon-set-controller"),
-            ),
+            ("Deployment", json!({"spec": {"template": template}}), Some("replicaset-controller")),
+            ("ReplicaSet", json!({"spec": {"template": template}}), Some("replicaset-controller")),
+            ("DaemonSet", json!({"spec": {"template": template}}), Some("daemon-set-controller")),
             ("Job", json!({"spec": {"template": template}}), Some("job-controller")),
-            (
-                "CronJob",
-                json!({"spec": {"jobTemplate": {"spec": {"template": template}}}}),
-                Some("job-controller"),
-            ),
-            (
-                "ReplicationController",
-                json!({"spec": {"template": template}}),
-                Some("replication-controller"),
-            ),
+            ("CronJob", json!({"spec": {"jobTemplate": {"spec": {"template": template}}}}), Some("job-controller")),
+            ("ReplicationController", json!({"spec": {"template": template}}), Some("replication-controller")),
             ("PodTemplate", json!({"template": template}), None),
         ] {
             let mut workload = workload;
@@ -178,11 +133,7 @@ mod tests {
                 "spec": {"hostPID": true}});
             assert_eq!(made.pod, expected, "{kind}");
             let user = made.creator.map(|creator| creator.user);
-            assert_eq!(
-                user,
-                controller.map(|name| format!("system:serviceaccount:kube-system:{name}")),
-                "{kind}"
-            );
+            assert_eq!(user, controller.map(|name| format!("system:serviceaccount:kube-system:{name}")), "{kind}");
         }
         assert_eq!(pod_of(&json!({"kind": "Service"})), None);
     }
@@ -200,9 +151,6 @@ mod tests {
 
     #[test]
     fn a_missing_template_makes_an_empty_pod() {
-        assert_eq!(
-            pod_of(&json!({"kind": "Job", "spec": {"template": 3}})).unwrap().pod["spec"],
-            json!({})
-        );
+        assert_eq!(pod_of(&json!({"kind": "Job", "spec": {"template": 3}})).unwrap().pod["spec"], json!({}));
     }
 }

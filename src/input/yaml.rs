@@ -52,20 +52,9 @@ pub(super) struct Loaded {
 
 /// Reads the first document of `text`; an empty one is null.
 pub(super) fn load(text: &str) -> Result<Loaded, Fault> {
-    if let Some((index, line)) = text
-        .split('\n')
-        .enumerate()
-        .find(|(_, line)| line.len() > LONGEST_SCALAR)
-    {
-        let message = format!(
-            "a single line of {} MiB; the API server takes 3 MiB at most",
-            line.len() >> 20
-        );
-        return Err(Fault {
-            line: index + 1,
-            column: 1,
-            message,
-        });
+    if let Some((index, line)) = text.split('\n').enumerate().find(|(_, line)| line.len() > LONGEST_SCALAR) {
+        let message = format!("a single line of {} MiB; the API server takes 3 MiB at most", line.len() >> 20);
+        return Err(Fault { line: index + 1, column: 1, message });
     }
     mending(text, load_strict).map_err(|stumble| match stumble {
         Stumble::Syntax(error) => Fault::at(*error.marker(), explain(error.info())),
@@ -89,11 +78,7 @@ fn load_strict(text: &str) -> Result<Loaded, Stumble> {
 
 impl Fault {
     fn at(marker: Marker, message: impl Into<String>) -> Self {
-        Self {
-            line: marker.line(),
-            column: marker.col() + 1,
-            message: message.into(),
-        }
+        Self { line: marker.line(), column: marker.col() + 1, message: message.into() }
     }
 }
 
@@ -149,20 +134,10 @@ impl Loader {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag.as_deref(), span.start),
-            Event::SequenceStart(anchor, _) => self.open(
-                Frame::List {
-                    items: Vec::new(),
-                    anchor,
-                },
-                span.start,
-            ),
-            Event::MappingStart(anchor, _) => self.open(
-                Frame::Map(OpenMap {
-                    anchor,
-                    ..OpenMap::default()
-                }),
-                span.start,
-            ),
+            Event::SequenceStart(anchor, _) => self.open(Frame::List { items: Vec::new(), anchor }, span.start),
+            Event::MappingStart(anchor, _) => {
+                self.open(Frame::Map(OpenMap { anchor, ..OpenMap::default() }), span.start)
+            }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.start),
             Event::Alias(anchor) => self.alias(anchor, span.start),
             Event::DocumentEnd => {
@@ -201,10 +176,7 @@ impl Loader {
         at: Marker,
     ) -> Result<(), Fault> {
         if text.len() > LONGEST_SCALAR {
-            let message = format!(
-                "a single value of {} MiB; the API server takes 3 MiB at most",
-                text.len() >> 20
-            );
+            let message = format!("a single value of {} MiB; the API server takes 3 MiB at most", text.len() >> 20);
             return Err(Fault::at(at, message));
         }
         let is_plain = style == ScalarStyle::Plain && tag.is_none();
@@ -231,10 +203,7 @@ impl Loader {
         self.aliased.values += anchored.cost.values;
         self.aliased.bytes += anchored.cost.bytes;
         if self.aliased.values > MOST_ALIASED || self.aliased.bytes > MOST_ALIASED_BYTES {
-            return Err(Fault::at(
-                at,
-                "excessive aliasing: the aliases repeat more than 100000 values or 16 MiB",
-            ));
+            return Err(Fault::at(at, "excessive aliasing: the aliases repeat more than 100000 values or 16 MiB"));
         }
         if self.stack.len() + anchored.cost.depth > DEEPEST {
             return Err(Fault::at(at, format!("nested deeper than {DEEPEST} levels")));
@@ -245,13 +214,7 @@ impl Loader {
 
     fn remember(&mut self, anchor: usize, value: &Value) {
         if anchor > 0 {
-            self.anchors.insert(
-                anchor,
-                Anchored {
-                    value: value.clone(),
-                    cost: Cost::of(value),
-                },
-            );
+            self.anchors.insert(anchor, Anchored { value: value.clone(), cost: Cost::of(value) });
         }
     }
 
@@ -271,18 +234,10 @@ impl Loader {
 
     /// Remembers the line when an element of the top-level `items` begins here.
     fn note_item(&mut self, at: Marker) {
-        if let [
-            Frame::Map(OpenMap {
-                key: Some(Key::Name(key, _)),
-                ..
-            }),
-            Frame::List { .. },
-        ] = self.stack.as_slice()
+        if let [Frame::Map(OpenMap { key: Some(Key::Name(key, _)), .. }), Frame::List { .. }] = self.stack.as_slice()
             && key == "items"
         {
-            self.loaded
-                .item_lines
-                .push(u32::try_from(at.line()).unwrap_or(u32::MAX));
+            self.loaded.item_lines.push(u32::try_from(at.line()).unwrap_or(u32::MAX));
         }
     }
 }
@@ -302,11 +257,7 @@ impl OpenMap {
                     self.merged.swap_remove(index);
                     return None;
                 }
-                Some(Duplicate {
-                    key: entry.key().clone(),
-                    line: at.line(),
-                    column: at.col() + 1,
-                })
+                Some(Duplicate { key: entry.key().clone(), line: at.line(), column: at.col() + 1 })
             }
         }
     }
@@ -368,31 +319,16 @@ impl Cost {
             Value::Array(items) => Self::sum(items.iter().map(Self::of)),
             Value::Object(fields) => Self::sum(fields.iter().map(|(key, value)| {
                 let cost = Self::of(value);
-                Self {
-                    bytes: cost.bytes + key.len(),
-                    ..cost
-                }
+                Self { bytes: cost.bytes + key.len(), ..cost }
             })),
             Value::String(text) => {
-                return Self {
-                    values: 1,
-                    bytes: text.len(),
-                    depth: 0,
-                };
+                return Self { values: 1, bytes: text.len(), depth: 0 };
             }
             _ => {
-                return Self {
-                    values: 1,
-                    bytes: 0,
-                    depth: 0,
-                };
+                return Self { values: 1, bytes: 0, depth: 0 };
             }
         };
-        Self {
-            values: inner.values + 1,
-            depth: inner.depth + 1,
-            ..inner
-        }
+        Self { values: inner.values + 1, depth: inner.depth + 1, ..inner }
     }
 
     fn sum(parts: impl Iterator<Item = Self>) -> Self {
@@ -421,14 +357,8 @@ mod tests {
     #[test]
     fn merge_keys_merge_as_kubectl_does() {
         let anchor = "a: &x {b: 1, c: 2}\n";
-        assert_eq!(
-            value(&format!("{anchor}d: {{<<: *x, b: 3}}"))["d"],
-            json!({"b": 3, "c": 2})
-        );
-        assert_eq!(
-            value(&format!("{anchor}d: {{b: 3, <<: *x}}"))["d"],
-            json!({"b": 1, "c": 2})
-        );
+        assert_eq!(value(&format!("{anchor}d: {{<<: *x, b: 3}}"))["d"], json!({"b": 3, "c": 2}));
+        assert_eq!(value(&format!("{anchor}d: {{b: 3, <<: *x}}"))["d"], json!({"b": 1, "c": 2}));
         assert_eq!(value("<<: [{a: 1}, {a: 2, b: 3}]"), json!({"a": 1, "b": 3}));
         assert!(message("<<: 1").contains("takes a mapping"));
     }
@@ -437,11 +367,7 @@ mod tests {
     fn the_last_of_duplicate_keys_wins_and_is_reported() {
         let loaded = load("a: 1\nb:\n  c: 1\n  c: 2\na: 3").unwrap();
         assert_eq!(loaded.value, json!({"a": 3, "b": {"c": 2}}));
-        let places: Vec<_> = loaded
-            .duplicates
-            .iter()
-            .map(|it| (it.key.as_str(), it.line, it.column))
-            .collect();
+        let places: Vec<_> = loaded.duplicates.iter().map(|it| (it.key.as_str(), it.line, it.column)).collect();
         assert_eq!(places, [("c", 4, 3), ("a", 5, 1)]);
     }
 
@@ -461,10 +387,7 @@ mod tests {
 
     #[test]
     fn keys_are_text() {
-        assert_eq!(
-            value("yes: a\n0644: b\n'no': c"),
-            json!({"true": "a", "420": "b", "no": "c"})
-        );
+        assert_eq!(value("yes: a\n0644: b\n'no': c"), json!({"true": "a", "420": "b", "no": "c"}));
         assert!(message("~: a").contains("null"));
         assert!(message("? [a]\n: b").contains("cannot be a key"));
     }
@@ -491,12 +414,7 @@ mod tests {
 
     #[test]
     fn items_know_their_lines() {
-        assert_eq!(
-            load("kind: List\nitems:\n- a: 1\n  items: [1]\n-\n  b: 2\n- [x]\n")
-                .unwrap()
-                .item_lines,
-            [3, 6, 7]
-        );
+        assert_eq!(load("kind: List\nitems:\n- a: 1\n  items: [1]\n-\n  b: 2\n- [x]\n").unwrap().item_lines, [3, 6, 7]);
     }
 
     #[test]
@@ -508,9 +426,7 @@ mod tests {
         }
         assert!(message(&bomb).contains("excessive aliasing"));
         assert!(message("a: &x [*x]").contains("alias"));
-        let deep: String = (1..400)
-            .map(|level| format!("a{level}: &a{level} [*a{}]\n", level - 1))
-            .collect();
+        let deep: String = (1..400).map(|level| format!("a{level}: &a{level} [*a{}]\n", level - 1)).collect();
         assert!(message(&format!("a0: &a0 [x]\n{deep}")).contains("nested deeper"));
     }
 
@@ -551,12 +467,6 @@ mod tests {
                 wrong.push(format!("{text:?}: {found:?}, recorded {expected:?}"));
             }
         }
-        assert!(
-            wrong.is_empty(),
-            "{} of {}:\n{}",
-            wrong.len(),
-            recorded.lines().count(),
-            wrong.join("\n")
-        );
+        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), recorded.lines().count(), wrong.join("\n"));
     }
 }

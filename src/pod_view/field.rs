@@ -203,10 +203,9 @@ impl PodView<'_> {
             Field::HostIpc => Fact::Bool(self.host_ipc),
             Field::RuntimeClassName => text(self.runtime_class_name),
             Field::FsGroup => int(self.fs_group),
-            Field::SupplementalGroups => self
-                .supplemental_groups
-                .as_ref()
-                .map_or(Fact::Absent, |list| Fact::List(list.len())),
+            Field::SupplementalGroups => {
+                self.supplemental_groups.as_ref().map_or(Fact::Absent, |list| Fact::List(list.len()))
+            }
             Field::PodSeLinuxUser => text(self.se_linux.map(|options| options.user)),
             Field::PodSeLinuxRole => text(self.se_linux.map(|options| options.role)),
             Field::PodSeLinuxType => text(self.se_linux.map(|options| options.type_)),

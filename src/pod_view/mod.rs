@@ -85,12 +85,7 @@ pub struct SeLinux<'a> {
 
 impl<'a> From<&'a SeLinuxOptions> for SeLinux<'a> {
     fn from(options: &'a SeLinuxOptions) -> Self {
-        Self {
-            user: &options.user,
-            role: &options.role,
-            type_: &options.type_,
-            level: &options.level,
-        }
+        Self { user: &options.user, role: &options.role, type_: &options.type_, level: &options.level }
     }
 }
 
@@ -209,11 +204,7 @@ impl<'a> PodView<'a> {
     /// The container's seccomp profile as the container-level check sees it: its field, else its annotation (even an
     /// empty one), else the pod's field, else the pod's annotation. `None` if nothing is set.
     pub fn effective_seccomp_profile<'s>(&'s self, container: &'s Container<'_>) -> Option<&'s str> {
-        let own = container
-            .seccomp
-            .field
-            .as_deref()
-            .or(container.seccomp.annotation.as_deref());
+        let own = container.seccomp.field.as_deref().or(container.seccomp.annotation.as_deref());
         let inherited = || {
             let annotation = self.seccomp.annotation.as_deref().filter(|profile| !profile.is_empty());
             self.seccomp.field.as_deref().or(annotation)
@@ -224,9 +215,7 @@ impl<'a> PodView<'a> {
     /// Some container mounts the volume without `readOnly: true`.
     pub fn mounts_writable(&self, volume: &Volume<'_>) -> bool {
         let mounts = self.containers.iter().flat_map(|container| container.mounts.iter());
-        mounts
-            .filter(|mount| mount.name == volume.name)
-            .any(|mount| !mount.read_only)
+        mounts.filter(|mount| mount.name == volume.name).any(|mount| !mount.read_only)
     }
 }
 

@@ -105,25 +105,16 @@ fn read_container<'a>(
         proc_mount: context.text("procMount")?,
         seccomp: Seccomp {
             field: read_seccomp_field(&context, release)?,
-            annotation: annotations
-                .suffixed(CONTAINER_SECCOMP_ANNOTATION, name)?
-                .map(Cow::Borrowed),
+            annotation: annotations.suffixed(CONTAINER_SECCOMP_ANNOTATION, name)?.map(Cow::Borrowed),
         },
         app_armor: annotations.suffixed(APP_ARMOR_ANNOTATION, name)?,
         host_ports: read_host_ports(container)?.into(),
-        mounts: container
-            .objects("volumeMounts")?
-            .iter()
-            .map(read_mount)
-            .collect::<Read<_>>()?,
+        mounts: container.objects("volumeMounts")?.iter().map(read_mount).collect::<Read<_>>()?,
     })
 }
 
 fn read_mount<'a>(mount: &Object<'a>) -> Read<Mount<'a>> {
-    Ok(Mount {
-        name: mount.text("name")?.unwrap_or_default(),
-        read_only: mount.bool("readOnly")?.unwrap_or_default(),
-    })
+    Ok(Mount { name: mount.text("name")?.unwrap_or_default(), read_only: mount.bool("readOnly")?.unwrap_or_default() })
 }
 
 fn read_host_ports(container: &Object<'_>) -> Read<Vec<i32>> {
@@ -142,10 +133,7 @@ fn read_capabilities<'a>(context: &Object<'a>) -> Read<Option<Capabilities<'a>>>
     let Some(capabilities) = context.present("capabilities")? else {
         return Ok(None);
     };
-    Ok(Some(Capabilities {
-        add: capabilities.texts("add")?,
-        drop: capabilities.texts("drop")?,
-    }))
+    Ok(Some(Capabilities { add: capabilities.texts("add")?, drop: capabilities.texts("drop")? }))
 }
 
 fn read_se_linux<'a>(context: &Object<'a>) -> Read<Option<SeLinux<'a>>> {
@@ -241,10 +229,7 @@ fn is_namespace_item(item: &Object<'_>) -> Read<bool> {
         return Ok(false);
     };
     // The API defaults an absent `apiVersion` to `v1`.
-    let version = field
-        .text("apiVersion")?
-        .filter(|version| !version.is_empty())
-        .unwrap_or("v1");
+    let version = field.text("apiVersion")?.filter(|version| !version.is_empty()).unwrap_or("v1");
     Ok(item.text("path")? == Some("namespace")
         && version == "v1"
         && field.text("fieldPath")? == Some("metadata.namespace"))
@@ -265,11 +250,7 @@ impl<'a> Object<'a> {
         match value {
             Value::Null => Ok(Self { map: None, key }),
             Value::Object(map) => Ok(Self { map: Some(map), key }),
-            _ => Err(ReadError {
-                parent: parent.to_owned(),
-                key: key.to_owned(),
-                expected: "an object",
-            }),
+            _ => Err(ReadError { parent: parent.to_owned(), key: key.to_owned(), expected: "an object" }),
         }
     }
 
@@ -278,11 +259,7 @@ impl<'a> Object<'a> {
     }
 
     fn error(&self, key: &str, expected: &'static str) -> ReadError {
-        ReadError {
-            parent: self.key.to_owned(),
-            key: key.to_owned(),
-            expected,
-        }
+        ReadError { parent: self.key.to_owned(), key: key.to_owned(), expected }
     }
 
     fn get<T>(&self, key: &str, expected: &'static str, read: impl FnOnce(&'a Value) -> Option<T>) -> Read<Option<T>> {
@@ -314,15 +291,12 @@ impl<'a> Object<'a> {
     }
 
     fn ints(&self, key: &str) -> Read<Option<Vec<i64>>> {
-        self.get(key, "a list of integers", |value| {
-            value.as_array()?.iter().map(Value::as_i64).collect()
-        })
+        self.get(key, "a list of integers", |value| value.as_array()?.iter().map(Value::as_i64).collect())
     }
 
     fn texts(&self, key: &str) -> Read<Vec<&'a str>> {
-        let texts = self.get(key, "a list of strings", |value| {
-            value.as_array()?.iter().map(Value::as_str).collect()
-        })?;
+        let texts =
+            self.get(key, "a list of strings", |value| value.as_array()?.iter().map(Value::as_str).collect())?;
         Ok(texts.unwrap_or_default())
     }
 
@@ -333,9 +307,7 @@ impl<'a> Object<'a> {
 
     /// The object under `key`, if it is there.
     fn present(&self, key: &'static str) -> Read<Option<Object<'a>>> {
-        self.value(key)
-            .map(|value| Object::from(value, self.key, key))
-            .transpose()
+        self.value(key).map(|value| Object::from(value, self.key, key)).transpose()
     }
 
     fn objects(&self, key: &'static str) -> Read<Vec<Object<'a>>> {
@@ -366,36 +338,24 @@ mod tests {
     #[test]
     fn containers_stand_in_the_order_of_the_walk() {
         let pod = json!({"spec": {"containers": [{"name": "c"}], "ephemeralContainers": [{"name": "e"}], "initContainers": [{"name": "i"}]}});
-        check(pod, |view| {
-            assert_eq!(
-                view.containers.iter().map(|c| c.name).collect::<Vec<_>>(),
-                ["i", "c", "e"]
-            )
-        });
+        check(pod, |view| assert_eq!(view.containers.iter().map(|c| c.name).collect::<Vec<_>>(), ["i", "c", "e"]));
     }
 
     #[test]
     fn the_first_source_names_the_volume() {
         check(volume(json!({"emptyDir": {}, "hostPath": {"path": "/x"}})), |view| {
-            assert_eq!(
-                (view.volumes[0].kind, view.volumes[0].host_path),
-                ("hostPath", Some("/x"))
-            );
+            assert_eq!((view.volumes[0].kind, view.volumes[0].host_path), ("hostPath", Some("/x")));
         });
     }
 
     #[test]
     fn cephfs_is_spelled_differently_in_a_policy() {
-        check(volume(json!({"cephfs": {}})), |view| {
-            assert_eq!(view.volumes[0].kind, "cephFS")
-        });
+        check(volume(json!({"cephfs": {}})), |view| assert_eq!(view.volumes[0].kind, "cephFS"));
     }
 
     #[test]
     fn a_projected_volume_without_sources_holds_only_token_sources() {
-        check(volume(json!({"projected": {}})), |view| {
-            assert!(view.volumes[0].holds_only_token_sources)
-        });
+        check(volume(json!({"projected": {}})), |view| assert!(view.volumes[0].holds_only_token_sources));
         check(volume(json!({"projected": {"sources": [{"secret": {}}]}})), |view| {
             assert!(!view.volumes[0].holds_only_token_sources);
         });
@@ -415,27 +375,13 @@ mod tests {
     fn a_value_of_the_wrong_type_is_named() {
         let pod = json!({"spec": {"containers": [{"securityContext": {"privileged": "yes"}}]}});
         let error = PodView::read(&pod, &Release::default()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`privileged` in `securityContext` must be true or false"
-        );
+        assert_eq!(error.to_string(), "`privileged` in `securityContext` must be true or false");
     }
 
     #[test]
     fn seccomp_fields_are_unknown_before_1_19() {
         let pod = json!({"spec": {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}});
-        let read = |minor| {
-            PodView::read(
-                &pod,
-                &Release {
-                    minor,
-                    ..Release::default()
-                },
-            )
-            .unwrap()
-            .seccomp
-            .field
-        };
+        let read = |minor| PodView::read(&pod, &Release { minor, ..Release::default() }).unwrap().seccomp.field;
         assert_eq!(read(18), None);
         assert_eq!(read(19).as_deref(), Some("runtime/default"));
     }

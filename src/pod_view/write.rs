@@ -34,23 +34,11 @@ impl PodView<'_> {
             }
         };
         annotate(PSP_ANNOTATION, self.psp_annotation, before.psp_annotation);
-        annotate(
-            POD_SECCOMP_ANNOTATION,
-            self.seccomp.annotation.as_deref(),
-            before.seccomp.annotation.as_deref(),
-        );
+        annotate(POD_SECCOMP_ANNOTATION, self.seccomp.annotation.as_deref(), before.seccomp.annotation.as_deref());
         for (now, was) in self.containers.iter().zip(&before.containers) {
             let seccomp = format!("{CONTAINER_SECCOMP_ANNOTATION}{}", now.name);
-            annotate(
-                &seccomp,
-                now.seccomp.annotation.as_deref(),
-                was.seccomp.annotation.as_deref(),
-            );
-            annotate(
-                &format!("{APP_ARMOR_ANNOTATION}{}", now.name),
-                now.app_armor,
-                was.app_armor,
-            );
+            annotate(&seccomp, now.seccomp.annotation.as_deref(), was.seccomp.annotation.as_deref());
+            annotate(&format!("{APP_ARMOR_ANNOTATION}{}", now.name), now.app_armor, was.app_armor);
         }
     }
 
@@ -62,22 +50,10 @@ impl PodView<'_> {
         };
         write(self.fs_group != before.fs_group, "fsGroup", json!(self.fs_group));
         let groups = self.supplemental_groups.as_deref();
-        write(
-            self.supplemental_groups != before.supplemental_groups,
-            "supplementalGroups",
-            json!(groups),
-        );
-        write(
-            self.se_linux != before.se_linux,
-            "seLinuxOptions",
-            se_linux_json(self.se_linux),
-        );
+        write(self.supplemental_groups != before.supplemental_groups, "supplementalGroups", json!(groups));
+        write(self.se_linux != before.se_linux, "seLinuxOptions", se_linux_json(self.se_linux));
         let profile = self.seccomp.field.as_deref();
-        write(
-            self.seccomp.field != before.seccomp.field,
-            "seccompProfile",
-            seccomp_json(profile),
-        );
+        write(self.seccomp.field != before.seccomp.field, "seccompProfile", seccomp_json(profile));
     }
 }
 
@@ -88,49 +64,17 @@ impl Container<'_> {
                 set(manifest, &["securityContext"], key, value);
             }
         };
-        write(
-            self.run_as_user != before.run_as_user,
-            "runAsUser",
-            json!(self.run_as_user),
-        );
-        write(
-            self.run_as_group != before.run_as_group,
-            "runAsGroup",
-            json!(self.run_as_group),
-        );
-        write(
-            self.run_as_non_root != before.run_as_non_root,
-            "runAsNonRoot",
-            json!(self.run_as_non_root),
-        );
-        write(
-            self.capabilities != before.capabilities,
-            "capabilities",
-            capabilities_json(self.capabilities.as_ref()),
-        );
+        write(self.run_as_user != before.run_as_user, "runAsUser", json!(self.run_as_user));
+        write(self.run_as_group != before.run_as_group, "runAsGroup", json!(self.run_as_group));
+        write(self.run_as_non_root != before.run_as_non_root, "runAsNonRoot", json!(self.run_as_non_root));
+        write(self.capabilities != before.capabilities, "capabilities", capabilities_json(self.capabilities.as_ref()));
         let read_only = self.read_only_root_filesystem;
-        write(
-            read_only != before.read_only_root_filesystem,
-            "readOnlyRootFilesystem",
-            json!(read_only),
-        );
+        write(read_only != before.read_only_root_filesystem, "readOnlyRootFilesystem", json!(read_only));
         let escalation = self.allow_privilege_escalation;
-        write(
-            escalation != before.allow_privilege_escalation,
-            "allowPrivilegeEscalation",
-            json!(escalation),
-        );
-        write(
-            self.proc_mount != before.proc_mount,
-            "procMount",
-            json!(self.proc_mount),
-        );
+        write(escalation != before.allow_privilege_escalation, "allowPrivilegeEscalation", json!(escalation));
+        write(self.proc_mount != before.proc_mount, "procMount", json!(self.proc_mount));
         let profile = self.seccomp.field.as_deref();
-        write(
-            self.seccomp.field != before.seccomp.field,
-            "seccompProfile",
-            seccomp_json(profile),
-        );
+        write(self.seccomp.field != before.seccomp.field, "seccompProfile", seccomp_json(profile));
     }
 }
 
@@ -152,10 +96,7 @@ fn set(root: &mut Value, path: &[&str], key: &str, value: Value) {
 
 fn capabilities_json(capabilities: Option<&Capabilities<'_>>) -> Value {
     let mut json = Map::new();
-    for (key, list) in capabilities
-        .iter()
-        .flat_map(|both| [("add", &both.add), ("drop", &both.drop)])
-    {
+    for (key, list) in capabilities.iter().flat_map(|both| [("add", &both.add), ("drop", &both.drop)]) {
         if !list.is_empty() {
             json.insert(key.to_owned(), json!(list));
         }
@@ -165,17 +106,8 @@ fn capabilities_json(capabilities: Option<&Capabilities<'_>>) -> Value {
 
 fn se_linux_json(options: Option<SeLinux<'_>>) -> Value {
     let options = options.unwrap_or_default();
-    let parts = [
-        ("user", options.user),
-        ("role", options.role),
-        ("type", options.type_),
-        ("level", options.level),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, part)| !part.is_empty())
-        .map(|(key, part)| (key.to_owned(), json!(part)))
-        .collect()
+    let parts = [("user", options.user), ("role", options.role), ("type", options.type_), ("level", options.level)];
+    parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(key, part)| (key.to_owned(), json!(part))).collect()
 }
 
 fn seccomp_json(profile: Option<&str>) -> Value {

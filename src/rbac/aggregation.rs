@@ -110,11 +110,7 @@ mod tests {
 
     #[test]
     fn chains_settle_over_several_rounds() {
-        let roles = [
-            role("a", "", &[], &["b"]),
-            role("b", "b", &[], &["c"]),
-            role("c", "c", &["use"], &[]),
-        ];
+        let roles = [role("a", "", &[], &["b"]), role("b", "b", &[], &["c"]), role("c", "c", &["use"], &[])];
         check(&roles, &["a=c", "b=c", "c=c"], &[]);
     }
 
@@ -140,11 +136,7 @@ mod tests {
     fn a_circle_may_never_rest() {
         let pair = [role("a", "a", &["x"], &["b"]), role("b", "b", &["y"], &["a"])];
         check(&pair, &["a=b", "b=b"], &[]);
-        let three = [
-            role("a", "a", &["x"], &["b"]),
-            role("b", "b", &["y"], &["c"]),
-            role("c", "c", &["z"], &["a"]),
-        ];
+        let three = [role("a", "a", &["x"], &["b"]), role("b", "b", &["y"], &["c"]), role("c", "c", &["z"], &["a"])];
         let all: Vec<&Role> = three.iter().collect();
         assert_eq!(aggregate(&all).moving.len(), 3);
     }

@@ -21,10 +21,8 @@ pub(crate) fn objects() -> Vec<Value> {
     for (name, part_of) in [("admin", None), ("edit", Some("admin")), ("view", Some("edit"))] {
         let selector = json!([{"matchLabels": {(aggregate_to(name)): "true"}}]);
         let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]);
-        objects.push(
-            json!({"kind": "ClusterRole", "metadata": {"name": name, "labels": labels(part_of)},
-            "aggregationRule": {"clusterRoleSelectors": selector}}),
-        );
+        objects.push(json!({"kind": "ClusterRole", "metadata": {"name": name, "labels": labels(part_of)},
+            "aggregationRule": {"clusterRoleSelectors": selector}}));
         objects.push(json!({"kind": "ClusterRole", "rules": rules,
             "metadata": {"name": format!("system:aggregate-to-{name}"), "labels": labels(Some(name))}}));
     }

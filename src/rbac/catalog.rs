@@ -76,10 +76,7 @@ impl Catalog {
             Object::Binding(binding) => Arc::clone(&binding.id),
         };
         if !messages.is_empty() {
-            self.invalid.push(InvalidObject {
-                object: object_ref,
-                messages,
-            });
+            self.invalid.push(InvalidObject { object: object_ref, messages });
             return;
         }
         if self.replaces_another(object) {
@@ -101,9 +98,7 @@ impl Catalog {
             Object::Binding(binding) => {
                 let content = |binding: &Binding| (binding.role_ref.clone(), binding.subjects.clone());
                 let new = content(&binding);
-                let old = self
-                    .bindings
-                    .insert(key(&binding.id, binding.name_is_generated), binding);
+                let old = self.bindings.insert(key(&binding.id, binding.name_is_generated), binding);
                 old.is_some_and(|old| content(&old) != new)
             }
         }
@@ -167,10 +162,7 @@ mod tests {
 
     fn check(objects: &[Value], roles: &[&str], invalid: &[&str], problems: &[ProblemCode]) {
         let catalog = Catalog::new(objects, false);
-        assert_eq!(
-            catalog.roles.keys().map(|key| key.2.as_str()).collect::<Vec<_>>(),
-            roles
-        );
+        assert_eq!(catalog.roles.keys().map(|key| key.2.as_str()).collect::<Vec<_>>(), roles);
         let refused: Vec<String> = catalog.invalid.iter().map(|i| i.object.to_string()).collect();
         assert_eq!(refused, invalid);
         assert_eq!(catalog.problems.iter().map(|p| p.code).collect::<Vec<_>>(), problems);
@@ -179,10 +171,7 @@ mod tests {
     #[test]
     fn the_last_of_two_counts_and_is_told_if_they_differ() {
         let one = role("a", json!([]));
-        let other = role(
-            "a",
-            json!([{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]),
-        );
+        let other = role("a", json!([{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]));
         check(&[one.clone(), one.clone()], &["a"], &[], &[]);
         check(&[one, other], &["a"], &[], &[ProblemCode::Duplicate]);
     }

@@ -105,10 +105,7 @@ fn pod_identities(
 ) {
     let accounts: BTreeSet<_> = mentioned.service_accounts.iter().chain(accounts).collect();
     for (namespace, name) in &accounts {
-        let member = Member::ServiceAccount {
-            namespace: (*namespace).to_owned(),
-            name: (*name).to_owned(),
-        };
+        let member = Member::ServiceAccount { namespace: (*namespace).to_owned(), name: (*name).to_owned() };
         add((rbac.usable_by_account(namespace, name).clone(), member));
     }
     let with_accounts = accounts.iter().map(|(namespace, _)| namespace);
@@ -188,14 +185,8 @@ impl Requester {
     fn member(&self, namespace: Option<&str>) -> Member {
         let namespace = namespace.map(str::to_owned);
         match self.kind {
-            Kind::User => Member::User {
-                name: self.user.clone(),
-                namespace,
-            },
-            Kind::Group => Member::Group {
-                name: self.groups.first().cloned().unwrap_or_default(),
-                namespace,
-            },
+            Kind::User => Member::User { name: self.user.clone(), namespace },
+            Kind::Group => Member::Group { name: self.groups.first().cloned().unwrap_or_default(), namespace },
             Kind::Anyone => Member::AnyoneElse { namespace },
         }
     }
@@ -220,19 +211,15 @@ mod tests {
 
     fn check(bindings: &[serde_json::Value], expected: &[(&[usize], &[&str])]) {
         let roles = [role("p", &["p"]), role("q", &["q"])];
-        let options = RbacOptions {
-            bootstrap: false,
-            ..RbacOptions::default()
-        };
+        let options = RbacOptions { bootstrap: false, ..RbacOptions::default() };
         let rbac = Rbac::build(roles.iter().chain(bindings), &["p", "q"], options);
         let classes = classes(&rbac, &[("a", "web")], &["b"]);
         let found = classes.iter().map(|class| {
             let usable: Vec<usize> = class.usable.iter().collect();
             (usable, class.members.iter().map(show).collect::<Vec<_>>())
         });
-        let expected = expected
-            .iter()
-            .map(|(set, members)| (set.to_vec(), members.iter().map(ToString::to_string).collect()));
+        let expected =
+            expected.iter().map(|(set, members)| (set.to_vec(), members.iter().map(ToString::to_string).collect()));
         assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<(_, Vec<String>)>>());
     }
 
@@ -252,14 +239,6 @@ mod tests {
         let job = "user system:serviceaccount:a:job";
         let everywhere = ["sa a/job", "user alice in *", &format!("{job} in *")];
         let both = ["user alice in b", &format!("{job} in b")];
-        check(
-            &bindings,
-            &[
-                (&[], &none),
-                (&[0], &["anyone in b"]),
-                (&[1], &everywhere),
-                (&[0, 1], &both),
-            ],
-        );
+        check(&bindings, &[(&[], &none), (&[0], &["anyone in b"]), (&[1], &everywhere), (&[0, 1], &both)]);
     }
 }

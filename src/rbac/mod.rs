@@ -45,10 +45,7 @@ pub struct RbacOptions {
 
 impl Default for RbacOptions {
     fn default() -> Self {
-        Self {
-            aggregate: true,
-            bootstrap: true,
-        }
+        Self { aggregate: true, bootstrap: true }
     }
 }
 
@@ -120,8 +117,7 @@ impl Rbac {
 
     /// The names of the policies in a set, in its order.
     pub fn names<'a>(&'a self, set: &'a PolicySet) -> impl Iterator<Item = &'a str> {
-        set.iter()
-            .filter_map(|policy| self.policies.get(policy).map(String::as_str))
+        set.iter().filter_map(|policy| self.policies.get(policy).map(String::as_str))
     }
 
     /// Every grant with the binding and roles that it comes through, sorted by subject.
@@ -132,10 +128,7 @@ impl Rbac {
     /// Who may use a policy and where: sorted, and without what a grant to the same subject everywhere includes.
     pub fn policy_grants(&self, policy: usize) -> Vec<GrantAtom> {
         let granting = self.grants.iter().filter(|grant| grant.policies.contains(policy));
-        let atom = |grant: &Grant| GrantAtom {
-            subject: grant.subject.clone(),
-            namespace: grant.namespace.clone(),
-        };
+        let atom = |grant: &Grant| GrantAtom { subject: grant.subject.clone(), namespace: grant.namespace.clone() };
         let atoms: BTreeSet<GrantAtom> = granting.map(atom).collect();
         let mut needed: Vec<GrantAtom> = Vec::with_capacity(atoms.len());
         // A grant everywhere sorts before the grants of the same subject in namespaces.

@@ -48,9 +48,7 @@ pub(crate) fn label_key(key: &str) -> Vec<String> {
         _ => dns_subdomain(prefix),
     });
     let prefix = prefix.into_iter().flatten().map(|text| format!("prefix part {text}"));
-    prefix
-        .chain(qualified_part(name).map(|text| format!("name part {text}")))
-        .collect()
+    prefix.chain(qualified_part(name).map(|text| format!("name part {text}"))).collect()
 }
 
 fn qualified_part(name: &str) -> impl Iterator<Item = String> {
@@ -127,10 +125,7 @@ mod tests {
         check(&dns_label("a.b"), &["a lowercase RFC 1123 label must"]);
         check(&dns_subdomain("a.b-c.1"), &[]);
         let long = "A".repeat(300);
-        check(
-            &dns_subdomain(&long),
-            &["must be no more than 253", "a lowercase RFC 1123 sub"],
-        );
+        check(&dns_subdomain(&long), &["must be no more than 253", "a lowercase RFC 1123 sub"]);
         let text = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
                     and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
                     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
@@ -143,11 +138,7 @@ mod tests {
         check(&label_key("a/b/c"), &["a qualified name must consist"]);
         check(
             &label_key("/"),
-            &[
-                "prefix part must be non-empty",
-                "name part must be non-empty",
-                "name part must consist",
-            ],
+            &["prefix part must be non-empty", "name part must be non-empty", "name part must consist"],
         );
         check(&label_value(""), &[]);
         check(&label_value("a b"), &["a valid label must be an empty string"]);

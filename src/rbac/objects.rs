@@ -44,14 +44,9 @@ impl RbacKind {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [
-            Self::Role,
-            Self::ClusterRole,
-            Self::RoleBinding,
-            Self::ClusterRoleBinding,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
+        [Self::Role, Self::ClusterRole, Self::RoleBinding, Self::ClusterRoleBinding]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -242,9 +237,7 @@ mod tests {
         let binding = json!({"apiVersion": format!("{GROUP}/{version}"), "kind": "RoleBinding",
             "metadata": {"name": "b", "creationTimestamp": null}, "roleRef": {"kind": "Role", "name": "r"},
             "subjects": [subject]});
-        let Object::Binding(binding) = read(&binding, None).unwrap().unwrap() else {
-            panic!("not a binding")
-        };
+        let Object::Binding(binding) = read(&binding, None).unwrap().unwrap() else { panic!("not a binding") };
         let subject = &binding.subjects[0];
         let group = subject.api_group.as_deref().unwrap_or_default();
         assert_eq!(format!("{} {} {group}", subject.kind, subject.name), expected);
@@ -256,16 +249,8 @@ mod tests {
     fn subjects_get_the_group_of_their_kind() {
         let group = "rbac.authorization.k8s.io";
         check_subject("v1", json!({"kind": "User", "name": "*"}), &format!("User * {group}"));
-        check_subject(
-            "v1beta1",
-            json!({"kind": "Group", "name": "g", "apiGroup": "x"}),
-            "Group g x",
-        );
-        check_subject(
-            "v1",
-            json!({"kind": "ServiceAccount", "name": "a", "namespace": null}),
-            "ServiceAccount a ",
-        );
+        check_subject("v1beta1", json!({"kind": "Group", "name": "g", "apiGroup": "x"}), "Group g x");
+        check_subject("v1", json!({"kind": "ServiceAccount", "name": "a", "namespace": null}), "ServiceAccount a ");
     }
 
     #[test]
@@ -281,14 +266,7 @@ mod tests {
 
     #[test]
     fn other_objects_are_none_of_its_business_and_bad_ones_are_errors() {
-        assert!(
-            read(
-                &json!({"apiVersion": "authorization.openshift.io/v1", "kind": "Role"}),
-                None
-            )
-            .unwrap()
-            .is_none()
-        );
+        assert!(read(&json!({"apiVersion": "authorization.openshift.io/v1", "kind": "Role"}), None).unwrap().is_none());
         let bad = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": {"verbs": "use"}});
         assert!(read(&bad, None).is_err());
         let odd_name = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": 5}});

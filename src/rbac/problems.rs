@@ -68,10 +68,6 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(object: &Arc<ObjectRef>, code: ProblemCode, message: impl Into<String>) -> Self {
-        Self {
-            object: Arc::clone(object),
-            code,
-            message: message.into(),
-        }
+        Self { object: Arc::clone(object), code, message: message.into() }
     }
 }

@@ -68,35 +68,24 @@ impl<'a> Written<'a> {
         for (role, before) in &aggregated.moving {
             let now = all.get(first + role).map(|writers| self.usable(writers));
             let restless = now != Some(self.usable(&shifted(before)));
-            problems.extend(
-                self.roles
-                    .get(first + role)
-                    .filter(|_| restless)
-                    .map(|role| unsettled(role)),
-            );
+            problems.extend(self.roles.get(first + role).filter(|_| restless).map(|role| unsettled(role)));
         }
         all
     }
 
     fn by_writer(&self, writers: &IndexSet) -> impl Iterator<Item = (&'a Role, &Use)> {
-        writers
-            .iter()
-            .filter_map(|role| Some((*self.roles.get(role)?, self.uses.get(role)?)))
+        writers.iter().filter_map(|role| Some((*self.roles.get(role)?, self.uses.get(role)?)))
     }
 
     fn usable(&self, writers: &IndexSet) -> PolicySet {
         let mut usable = PolicySet::default();
-        self.by_writer(writers)
-            .for_each(|(_, uses)| usable.union_with(&uses.policies));
+        self.by_writer(writers).for_each(|(_, uses)| usable.union_with(&uses.policies));
         usable
     }
 
     fn role_uses(&self, writers: &IndexSet) -> Vec<RoleUse> {
         let granting = self.by_writer(writers).filter(|(_, uses)| !uses.policies.is_empty());
-        let entry = |(role, uses): (&Role, &Use)| RoleUse {
-            uses: uses.clone(),
-            written_in: Arc::clone(&role.id),
-        };
+        let entry = |(role, uses): (&Role, &Use)| RoleUse { uses: uses.clone(), written_in: Arc::clone(&role.id) };
         granting.map(entry).collect()
     }
 
@@ -107,10 +96,7 @@ impl<'a> Written<'a> {
             let odd = role.rules.iter().flat_map(|rule| oddities(rule, policies));
             return odd.map(problem).collect();
         }
-        let lost = self
-            .uses
-            .get(i)
-            .is_some_and(|own| !self.usable(writers).includes(&own.policies));
+        let lost = self.uses.get(i).is_some_and(|own| !self.usable(writers).includes(&own.policies));
         let message = "it aggregates other roles, so the rules written in it are replaced by theirs: what it grants here \
                        is lost";
         let lost = lost.then(|| problem((ProblemCode::RulesReplaced, message.to_owned())));
@@ -159,25 +145,15 @@ mod tests {
             let policies: Vec<usize> = entry.uses.policies.iter().collect();
             format!("{} {policies:?} {}", key.2, entry.written_in.name)
         };
-        let lines = uses
-            .iter()
-            .flat_map(|(key, uses)| uses.iter().map(|entry| line(key, entry)));
+        let lines = uses.iter().flat_map(|(key, uses)| uses.iter().map(|entry| line(key, entry)));
         assert_eq!(lines.collect::<Vec<_>>(), expected);
         assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), codes);
     }
 
     #[test]
     fn aggregated_rules_name_their_origin_and_replace_written_ones() {
-        let roles = [
-            cluster_role("all", "", "p", Some("x")),
-            cluster_role("one", "x", "q", None),
-        ];
-        check(
-            &roles,
-            true,
-            &["all [1] one", "one [1] one"],
-            &[ProblemCode::RulesReplaced],
-        );
+        let roles = [cluster_role("all", "", "p", Some("x")), cluster_role("one", "x", "q", None)];
+        check(&roles, true, &["all [1] one", "one [1] one"], &[ProblemCode::RulesReplaced]);
         check(&roles, false, &["all [0] all", "one [1] one"], &[]);
     }
 
@@ -192,11 +168,7 @@ mod tests {
         let catalog = Catalog::new(&circle(["p", "q", "gone"]), false);
         let mut problems = Vec::new();
         role_uses(&catalog, true, &PolicyIndex::from([("p", 0), ("q", 1)]), &mut problems);
-        assert!(
-            problems
-                .iter()
-                .any(|problem| problem.code == ProblemCode::AggregationUnsettled)
-        );
+        assert!(problems.iter().any(|problem| problem.code == ProblemCode::AggregationUnsettled));
         let same = ["a [0] c", "b [0] b", "c [0] c"];
         check(&circle(["p", "p", "p"]), true, &same, &[]);
     }

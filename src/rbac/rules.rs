@@ -28,11 +28,7 @@ pub(crate) fn policies_to_use(rule: &PolicyRule, policies: &PolicyIndex<'_>) -> 
     let named = names.iter().filter_map(|name| policies.get(name.as_str()).copied());
     let every_policy = names.is_empty();
     Some(Use {
-        policies: if every_policy {
-            policies.values().copied().collect()
-        } else {
-            named.collect()
-        },
+        policies: if every_policy { policies.values().copied().collect() } else { named.collect() },
         every_policy,
     })
 }
@@ -66,10 +62,7 @@ pub(crate) fn oddities(rule: &PolicyRule, policies: &PolicyIndex<'_>) -> Vec<(Pr
     match (names_the_group(rule), names_the_verb(rule)) {
         (false, true) => vec![wrong_group(rule)],
         (true, false) => vec![wrong_verb(rule)],
-        (true, true) => list(&rule.resource_names)
-            .iter()
-            .filter_map(|name| odd_name(name, policies))
-            .collect(),
+        (true, true) => list(&rule.resource_names).iter().filter_map(|name| odd_name(name, policies)).collect(),
         (false, false) => Vec::new(),
     }
 }
@@ -84,9 +77,7 @@ fn misspelt_resource(rule: &PolicyRule) -> Option<(ProblemCode, String)> {
         matches!(plain, "podsecuritypolicies" | "podsecuritypolicy" | "psp" | "psps")
     };
     let everything = |name: &&String| name.as_str() == "*/*" && names_the_group(rule);
-    let name = list(&rule.resources)
-        .iter()
-        .find(|name| close(name) || everything(name))?;
+    let name = list(&rule.resources).iter().find(|name| close(name) || everything(name))?;
     let text = format!("the resource `{name}` is not `podsecuritypolicies`: the rule grants no policy");
     Some((ProblemCode::MisspeltResource, text))
 }
@@ -152,29 +143,16 @@ mod tests {
         check(json!({"apiGroups": ["apps"]}), None, &[ProblemCode::WrongGroup]);
         check(json!({"apiGroups": [""]}), None, &[ProblemCode::WrongGroup]);
         check(json!({"verbs": ["Use", "list"]}), None, &[ProblemCode::WrongVerb]);
-        for name in [
-            "podsecuritypolicy",
-            "PodSecurityPolicy",
-            "podsecuritypolicies/use",
-            "*/*",
-        ] {
+        for name in ["podsecuritypolicy", "PodSecurityPolicy", "podsecuritypolicies/use", "*/*"] {
             check(json!({"resources": [name]}), None, &[ProblemCode::MisspeltResource]);
         }
-        check(
-            json!({"resources": ["pods", "*/podsecuritypolicies"], "apiGroups": [""]}),
-            None,
-            &[],
-        );
+        check(json!({"resources": ["pods", "*/podsecuritypolicies"], "apiGroups": [""]}), None, &[]);
     }
 
     #[test]
     fn resource_names_are_literal() {
         let names = json!({"resourceNames": ["*", "c", "a-*", "gone"]});
-        let odd = [
-            ProblemCode::WildcardName,
-            ProblemCode::WildcardName,
-            ProblemCode::UnknownPolicy,
-        ];
+        let odd = [ProblemCode::WildcardName, ProblemCode::WildcardName, ProblemCode::UnknownPolicy];
         check(names, Some(&[2]), &odd);
         check(json!({"resourceNames": [""]}), Some(&[]), &[ProblemCode::UnknownPolicy]);
     }

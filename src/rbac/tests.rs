@@ -20,11 +20,7 @@ pub(crate) fn binding(namespace: Option<&str>, role: &str, subjects: &[&str]) ->
             None => json!({"kind": kind, "name": name}),
         }
     };
-    let kind = if namespace.is_some() {
-        "RoleBinding"
-    } else {
-        "ClusterRoleBinding"
-    };
+    let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
     let subjects: Vec<Value> = subjects.iter().map(subject).collect();
     let name = format!("{}-{role}-{subjects:?}", namespace.unwrap_or_default()).replace('/', "-");
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
@@ -40,9 +36,7 @@ fn build(objects: &[Value]) -> Rbac {
 
 /// The request is `namespace user group,group service-account`.
 fn check(rbac: &Rbac, request: &str, expected: &str) {
-    let [namespace, user, groups, account] = request.split(' ').collect::<Vec<_>>()[..] else {
-        panic!("{request}")
-    };
+    let [namespace, user, groups, account] = request.split(' ').collect::<Vec<_>>()[..] else { panic!("{request}") };
     let groups: Vec<&str> = groups.split(',').collect();
     let usable = rbac.usable_by_request(namespace, Some(account), user, &groups);
     assert_eq!(rbac.names(&usable).collect::<Vec<_>>().join(","), expected, "{request}");
@@ -101,10 +95,7 @@ fn a_pods_account_is_in_two_groups_only() {
 fn masters_use_everything_through_cluster_admin() {
     let rbac = build(&[]);
     check(&rbac, "a root system:masters ", "p,q,r");
-    let bare = RbacOptions {
-        bootstrap: false,
-        ..RbacOptions::default()
-    };
+    let bare = RbacOptions { bootstrap: false, ..RbacOptions::default() };
     let rbac = Rbac::build(&[], &POLICIES, bare);
     check(&rbac, "a root system:masters ", "");
 }
@@ -141,12 +132,7 @@ fn policy_grants_leave_out_what_a_wider_grant_includes() {
     let atoms = rbac.policy_grants(0);
     let text = |atom: &GrantAtom| format!("{} in {}", atom.subject, atom.namespace.as_deref().unwrap_or("*"));
     let text: Vec<String> = atoms.iter().map(text).collect();
-    let expected = [
-        "Group g in a",
-        "Group system:masters in *",
-        "ServiceAccount a/web in a",
-        "User u in *",
-    ];
+    let expected = ["Group g in a", "Group system:masters in *", "ServiceAccount a/web in a", "User u in *"];
     assert_eq!(text, expected);
 }
 
@@ -190,14 +176,8 @@ fn names_in_grants_are_mentioned() {
 
 fn any_binding() -> impl Strategy<Value = Value> {
     let namespace = prop_oneof![Just(None), Just(Some("a")), Just(Some("b"))];
-    let subjects = [
-        "User u",
-        "Group g",
-        "ServiceAccount a/web",
-        "ServiceAccount web",
-        "Group system:serviceaccounts",
-        "User *",
-    ];
+    let subjects =
+        ["User u", "Group g", "ServiceAccount a/web", "ServiceAccount web", "Group system:serviceaccounts", "User *"];
     let subjects = proptest::sample::subsequence(subjects.to_vec(), 0..4);
     let role = proptest::sample::select(vec!["p", "q", "agg", "gone"]);
     (namespace, role, subjects).prop_map(|(namespace, role, subjects)| binding(namespace, role, &subjects))
@@ -212,13 +192,7 @@ fn roles() -> Vec<Value> {
 }
 
 fn answers(rbac: &Rbac) -> Vec<PolicySet> {
-    let requests = [
-        ("a", "u", "g"),
-        ("b", "u", "x"),
-        ("a", "x", "g"),
-        ("b", "x", "x"),
-        ("c", "x", "g"),
-    ];
+    let requests = [("a", "u", "g"), ("b", "u", "x"), ("a", "x", "g"), ("b", "x", "x"), ("c", "x", "g")];
     let answer = |(namespace, user, group)| rbac.usable_by_request(namespace, Some("web"), user, &[group]);
     requests.into_iter().map(answer).collect()
 }

@@ -31,10 +31,7 @@ fn role_errors(role: &Role) -> Vec<FieldError> {
 fn metadata_errors(id: &ObjectRef, labels: &BTreeMap<String, String>) -> Vec<FieldError> {
     let mut errors = invalid("metadata.name", &id.name, names::path_segment(&id.name));
     if id.name.is_empty() {
-        errors.push(FieldError::required(
-            "metadata.name",
-            "name or generateName is required",
-        ));
+        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
     }
     let namespace = id.namespace.iter();
     errors.extend(namespace.flat_map(|text| invalid("metadata.namespace", text, names::dns_label(text))));
@@ -82,15 +79,10 @@ fn url_errors(urls: &[String], namespaced: bool, mixed: bool, path: &str) -> Vec
     let value = format!("[]string{{{}}}", quoted.join(", "));
     let details = [
         (namespaced, "namespaced rules cannot apply to non-resource URLs"),
-        (
-            mixed,
-            "rules cannot apply to both regular resources and non-resource URLs",
-        ),
+        (mixed, "rules cannot apply to both regular resources and non-resource URLs"),
     ];
     let wrong = details.into_iter().filter(|(wrong, _)| *wrong);
-    wrong
-        .map(|(_, detail)| FieldError::invalid(path, &value, detail))
-        .collect()
+    wrong.map(|(_, detail)| FieldError::invalid(path, &value, detail)).collect()
 }
 
 fn aggregation_errors(selectors: &[LabelSelector]) -> Vec<FieldError> {
@@ -100,9 +92,7 @@ fn aggregation_errors(selectors: &[LabelSelector]) -> Vec<FieldError> {
         return vec![FieldError::required(path, detail)];
     }
     let selectors = selectors.iter().enumerate();
-    selectors
-        .flat_map(|(i, selector)| selector_errors(selector, &format!("{path}[{i}]")))
-        .collect()
+    selectors.flat_map(|(i, selector)| selector_errors(selector, &format!("{path}[{i}]"))).collect()
 }
 
 fn selector_errors(selector: &LabelSelector, path: &str) -> Vec<FieldError> {
@@ -112,10 +102,7 @@ fn selector_errors(selector: &LabelSelector, path: &str) -> Vec<FieldError> {
     }
     let requirements = selector.match_expressions.as_deref().unwrap_or_default();
     for (i, requirement) in requirements.iter().enumerate() {
-        errors.extend(requirement_errors(
-            requirement,
-            &format!("{path}.matchExpressions[{i}]"),
-        ));
+        errors.extend(requirement_errors(requirement, &format!("{path}.matchExpressions[{i}]")));
     }
     // Values are looked at only when the selector is built, which then says no more than this.
     let values = requirements.iter().flat_map(|r| r.values.iter().flatten());
@@ -142,10 +129,7 @@ fn requirement_errors(requirement: &LabelSelectorRequirement, path: &str) -> Vec
         }
     };
     let key = &requirement.key;
-    wrong
-        .into_iter()
-        .chain(invalid(&format!("{path}.key"), key, names::label_key(key)))
-        .collect()
+    wrong.into_iter().chain(invalid(&format!("{path}.key"), key, names::label_key(key))).collect()
 }
 
 fn binding_errors(binding: &Binding) -> Vec<FieldError> {
@@ -164,11 +148,7 @@ fn role_ref_errors(role: &RoleRef, namespaced: bool) -> Vec<FieldError> {
     if group != GROUP {
         errors.push(FieldError::not_supported("roleRef.apiGroup", group, &[GROUP]));
     }
-    let kinds: &[&str] = if namespaced {
-        &["Role", "ClusterRole"]
-    } else {
-        &["ClusterRole"]
-    };
+    let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     if !kinds.contains(&role.kind.as_str()) {
         errors.push(FieldError::not_supported("roleRef.kind", &role.kind, kinds));
     }
@@ -199,11 +179,7 @@ fn subject_errors(subject: &Subject, namespaced: bool, path: &str) -> Vec<FieldE
         errors.extend(invalid(&name, &subject.name, names::dns_subdomain(&subject.name)));
     }
     if group != expected {
-        errors.push(FieldError::not_supported(
-            format!("{path}.apiGroup"),
-            group,
-            &[expected],
-        ));
+        errors.push(FieldError::not_supported(format!("{path}.apiGroup"), group, &[expected]));
     }
     let nowhere = subject.namespace.as_ref().is_none_or(String::is_empty);
     if subject.kind == "ServiceAccount" && !namespaced && nowhere {
@@ -214,9 +190,7 @@ fn subject_errors(subject: &Subject, namespaced: bool, path: &str) -> Vec<FieldE
 
 fn invalid(path: &str, value: &str, details: Vec<String>) -> Vec<FieldError> {
     let details = details.into_iter();
-    details
-        .map(|detail| FieldError::invalid(path, go_quote(value), detail))
-        .collect()
+    details.map(|detail| FieldError::invalid(path, go_quote(value), detail)).collect()
 }
 
 #[cfg(test)]
@@ -289,11 +263,7 @@ mod tests {
             format!("{path}[2]: Invalid value: \"null\": invalid label selector."),
         ];
         let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-        check(
-            "ClusterRole",
-            json!({"aggregationRule": {"clusterRoleSelectors": selectors}}),
-            &expected,
-        );
+        check("ClusterRole", json!({"aggregationRule": {"clusterRoleSelectors": selectors}}), &expected);
         let none =
             format!("{path}: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil");
         check("ClusterRole", json!({"aggregationRule": {}}), &[&none]);

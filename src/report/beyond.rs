@@ -47,15 +47,8 @@ pub fn beyond(plugin: &Plugin, position: usize, policy: &PodSecurityPolicy) -> B
 impl Beyond {
     fn add(&mut self, pod: &Value) {
         let pod = PsaPod::read(pod);
-        for (level, reasons) in [
-            (Level::Baseline, &mut self.baseline),
-            (Level::Restricted, &mut self.restricted),
-        ] {
-            reasons.extend(
-                evaluate(level, Version::Latest, &pod)
-                    .results()
-                    .map(|result| result.reason),
-            );
+        for (level, reasons) in [(Level::Baseline, &mut self.baseline), (Level::Restricted, &mut self.restricted)] {
+            reasons.extend(evaluate(level, Version::Latest, &pod).results().map(|result| result.reason));
         }
     }
 }
@@ -127,18 +120,8 @@ mod tests {
         both("allowedUnsafeSysctls", json!(["net.core.*"]), "forbidden sysctls");
         both("seLinux", json!({"rule": "RunAsAny"}), "seLinuxOptions");
         let ptrace = json!(["SYS_PTRACE"]);
-        one(
-            "allowedCapabilities",
-            ptrace,
-            &["non-default capabilities"],
-            &["unrestricted capabilities"],
-        );
-        one(
-            "volumes",
-            json!(["hostPath"]),
-            &["hostPath volumes"],
-            &["restricted volume types"],
-        );
+        one("allowedCapabilities", ptrace, &["non-default capabilities"], &["unrestricted capabilities"]);
+        one("volumes", json!(["hostPath"]), &["hostPath volumes"], &["restricted volume types"]);
     }
 
     #[test]

@@ -17,11 +17,7 @@ pub fn markdown(cluster: &Cluster, emissions: &[(&str, Emission)]) -> String {
     );
     out.push_str("\n| policy | takes part |\n|---|---|\n");
     for known in cluster.policies() {
-        out.push_str(&format!(
-            "| {} | {} |\n",
-            escaped(known.name()),
-            escaped(&state(&known.state))
-        ));
+        out.push_str(&format!("| {} | {} |\n", escaped(known.name()), escaped(&state(&known.state))));
     }
     for (target, emission) in emissions {
         out.push_str(&section(target, emission));
@@ -47,11 +43,7 @@ fn state(state: &PolicyState) -> String {
 
 fn section(target: &str, emission: &Emission) -> String {
     let mut out = format!("\n## {target}\n\n");
-    let mut files: Vec<&str> = emission
-        .documents
-        .iter()
-        .map(|document| document.file.as_str())
-        .collect();
+    let mut files: Vec<&str> = emission.documents.iter().map(|document| document.file.as_str()).collect();
     files.extend(emission.texts.iter().map(|text| text.file.as_str()));
     files.dedup();
     for file in files {

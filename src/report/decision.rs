@@ -133,13 +133,7 @@ impl Decision {
     }
 
     fn decide(&mut self, cluster: &Cluster, request: &PodRequest, view: &PodView<'_>, verdict: &Verdict<'_>) {
-        let name = |policy: usize| {
-            cluster
-                .plugin()
-                .policies()
-                .get(policy)
-                .map(|policy| policy.name().to_owned())
-        };
+        let name = |policy: usize| cluster.plugin().policies().get(policy).map(|policy| policy.name().to_owned());
         match verdict {
             Verdict::Admitted { by, pod, .. } => {
                 self.verdict = Word::Admitted;
@@ -153,9 +147,8 @@ impl Decision {
                 self.verdict = Word::Denied;
                 self.message = Some(refusal.message(&request.name, *phase, cluster.plugin().release()));
                 if let Refusal::Denials(blocks) = refusal {
-                    let denials = blocks
-                        .iter()
-                        .flat_map(|(by, errors)| errors.iter().map(|e| Denial::new(name(*by), e)));
+                    let denials =
+                        blocks.iter().flat_map(|(by, errors)| errors.iter().map(|e| Denial::new(name(*by), e)));
                     self.denials = denials.collect();
                 }
             }
@@ -201,16 +194,8 @@ fn invalid_message(name: &str, errors: &[FieldError]) -> String {
 
 impl Denial {
     fn new(policy: Option<String>, error: &FieldError) -> Self {
-        let shown = !matches!(
-            error.kind,
-            ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong
-        );
+        let shown = !matches!(error.kind, ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong);
         let value = if shown { error.json_value() } else { Value::Null };
-        Self {
-            policy,
-            field: error.field.clone(),
-            value,
-            detail: error.detail.clone(),
-        }
+        Self { policy, field: error.field.clone(), value, detail: error.detail.clone() }
     }
 }

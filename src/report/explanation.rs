@@ -19,17 +19,8 @@ pub fn explanation(cluster: &Cluster, request: &PodRequest, pod: &PodView<'_>) -
     let mut out = String::new();
     let unusable = cluster.plugin().policies().len() - trials.len();
     for (by, trial) in &trials {
-        let name = cluster
-            .plugin()
-            .policies()
-            .get(*by)
-            .map(|policy| printable(policy.name()))
-            .unwrap_or_default();
-        let mark = if chosen == Some(*by) {
-            paint(GOOD, "→")
-        } else {
-            " ".to_owned()
-        };
+        let name = cluster.plugin().policies().get(*by).map(|policy| printable(policy.name())).unwrap_or_default();
+        let mark = if chosen == Some(*by) { paint(GOOD, "→") } else { " ".to_owned() };
         // Writing to a `String` cannot fail.
         let _ = writeln!(out, "  {mark} {name}: {}", said(trial, request.operation, chosen, *by));
         if let Trial::Denied(errors) = trial {
@@ -42,20 +33,14 @@ pub fn explanation(cluster: &Cluster, request: &PodRequest, pod: &PodView<'_>) -
         let _ = writeln!(
             out,
             "    {}",
-            paint(
-                BAD,
-                "no policy is usable, neither by the requester nor by the service account"
-            )
+            paint(BAD, "no policy is usable, neither by the requester nor by the service account")
         );
     }
     if unusable > 0 {
         let _ = writeln!(
             out,
             "    {}",
-            paint(
-                DIM,
-                format!("{unusable} more: neither the requester nor the service account may use them")
-            )
+            paint(DIM, format!("{unusable} more: neither the requester nor the service account may use them"))
         );
     }
     out
@@ -81,9 +66,5 @@ fn said(trial: &Trial<'_>, operation: Operation, chosen: Option<usize>, by: usiz
 }
 
 fn reasons(count: usize) -> String {
-    if count == 1 {
-        "one reason".to_owned()
-    } else {
-        format!("{count} reasons")
-    }
+    if count == 1 { "one reason".to_owned() } else { format!("{count} reasons") }
 }

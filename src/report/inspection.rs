@@ -76,9 +76,7 @@ impl Inspection {
 impl Inspected<'_> {
     /// Where a policy was read.
     pub(crate) fn source(&self, policy: &KnownPolicy) -> Option<String> {
-        self.policies
-            .get(policy.position)
-            .map(|object| object.source.to_string())
+        self.policies.get(policy.position).map(|object| object.source.to_string())
     }
 
     /// The policies that the API server accepts, each with the number by which the wiring knows it.

@@ -51,25 +51,14 @@ pub(crate) struct Oddity {
 const OBJECTS: [&[Oddity]; 1] = [origin::ODDITIES];
 
 /// Oddities of what a policy says, asked of those in force.
-const POLICIES: [&[Oddity]; 5] = [
-    profiles::ODDITIES,
-    privileges::ODDITIES,
-    capabilities::ODDITIES,
-    identities::ODDITIES,
-    volumes::ODDITIES,
-];
+const POLICIES: [&[Oddity]; 5] =
+    [profiles::ODDITIES, privileges::ODDITIES, capabilities::ODDITIES, identities::ODDITIES, volumes::ODDITIES];
 
 /// Everything that is odd, what keeps policies from working first; all warnings of a kind stand together.
 pub(crate) fn warnings(inspected: &Inspected<'_>) -> Vec<Warning> {
     let whole = [collection::warnings(inspected), wiring::warnings(inspected)].concat();
-    let said = POLICIES
-        .into_iter()
-        .flatten()
-        .flat_map(|oddity| of_policies(inspected, oddity, true));
-    let objects = OBJECTS
-        .into_iter()
-        .flatten()
-        .flat_map(|oddity| of_policies(inspected, oddity, false));
+    let said = POLICIES.into_iter().flatten().flat_map(|oddity| of_policies(inspected, oddity, true));
+    let objects = OBJECTS.into_iter().flatten().flat_map(|oddity| of_policies(inspected, oddity, false));
     whole.into_iter().chain(said).chain(objects).collect()
 }
 
@@ -80,22 +69,11 @@ fn of_policies<'a>(
 ) -> impl Iterator<Item = Warning> + 'a {
     let release = inspected.cluster.plugin().release();
     let policies = inspected.cluster.policies().iter();
-    policies
-        .filter(move |known| !in_force || known.state == PolicyState::Used)
-        .filter_map(move |known| {
-            let manifest = &inspected.policies.get(known.position)?.value;
-            let message = (oddity.find)(&Looked {
-                policy: &known.policy,
-                manifest,
-                release,
-            })?;
-            Some(Warning {
-                code: oddity.code,
-                message,
-                object: object(known.name()),
-                source: inspected.source(known),
-            })
-        })
+    policies.filter(move |known| !in_force || known.state == PolicyState::Used).filter_map(move |known| {
+        let manifest = &inspected.policies.get(known.position)?.value;
+        let message = (oddity.find)(&Looked { policy: &known.policy, manifest, release })?;
+        Some(Warning { code: oddity.code, message, object: object(known.name()), source: inspected.source(known) })
+    })
 }
 
 fn object(policy: &str) -> String {
@@ -120,23 +98,12 @@ mod testing {
     /// The codes that a file's oddities find in a policy, given as `spec` (and `annotations`) and, beside, `metadata`.
     pub(super) fn codes(oddities: &[Oddity], spec: Value) -> Vec<&'static str> {
         let mut spec = spec;
-        let metadata = spec
-            .as_object_mut()
-            .and_then(|spec| spec.remove("metadata"))
-            .unwrap_or_default();
+        let metadata = spec.as_object_mut().and_then(|spec| spec.remove("metadata")).unwrap_or_default();
         let manifest = serde_json::json!({"metadata": metadata, "spec": spec});
         let release = Release::default();
         let policy = crate::controls::testing::policy(spec).stored(&release);
-        let looked = Looked {
-            policy: &policy,
-            manifest: &manifest,
-            release: &release,
-        };
-        oddities
-            .iter()
-            .filter(|oddity| (oddity.find)(&looked).is_some())
-            .map(|oddity| oddity.code)
-            .collect()
+        let looked = Looked { policy: &policy, manifest: &manifest, release: &release };
+        oddities.iter().filter(|oddity| (oddity.find)(&looked).is_some()).map(|oddity| oddity.code).collect()
     }
 }
 
@@ -151,19 +118,12 @@ mod tests {
         let all = || POLICIES.into_iter().chain(OBJECTS).flatten().map(|oddity| oddity.code);
         let distinct: BTreeSet<&str> = all().collect();
         assert_eq!(distinct.len(), all().count());
-        assert!(
-            distinct
-                .iter()
-                .all(|code| code.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
-        );
+        assert!(distinct.iter().all(|code| code.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
     }
 
     #[test]
     fn long_lists_are_cut() {
         assert_eq!(listed(["a", "b"]), "`a`, `b`");
-        assert_eq!(
-            listed(["a", "b", "c", "d", "e", "f", "g"]),
-            "`a`, `b`, `c`, `d`, `e` and 2 more"
-        );
+        assert_eq!(listed(["a", "b", "c", "d", "e", "f", "g"]), "`a`, `b`, `c`, `d`, `e` and 2 more");
     }
 }

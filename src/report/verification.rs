@@ -117,10 +117,8 @@ impl Difference {
         }
         let psp = &comparison.psp;
         let fills_differ = comparison.agreement == Agreement::FilledDifferently;
-        let unsupported = comparison
-            .unsupported()
-            .iter()
-            .map(|part| format!("{} {}: {}", part.document, part.path, part.why));
+        let unsupported =
+            comparison.unsupported().iter().map(|part| format!("{} {}: {}", part.document, part.path, part.why));
         Some(Self {
             kind: comparison.agreement,
             namespace: psp.namespace.clone(),
@@ -159,12 +157,7 @@ impl Counts {
 impl TargetFindings {
     /// How the target relates to PodSecurityPolicy, over what was compared and no further: see [`Self::rung`].
     pub fn relation(&self) -> Relation {
-        let Counts {
-            stricter,
-            looser,
-            not_evaluated,
-            ..
-        } = self.counts;
+        let Counts { stricter, looser, not_evaluated, .. } = self.counts;
         match (stricter > 0, looser > 0) {
             (true, true) => Relation::Incomparable,
             _ if not_evaluated > 0 || self.compared == 0 => Relation::Unproven,

@@ -13,9 +13,7 @@ pub(super) fn from_review(review: Sourced<Value>) -> Result<PodRequest, Problem>
     let mut request = value.get_mut("request").map(Value::take).unwrap_or(missing);
     let resource = text_at(&request, "/resource/resource").map(str::to_owned);
     let parts = Parts {
-        is_pod: resource
-            .as_deref()
-            .map_or_else(|| is_pod(&request), |resource| resource == "pods"),
+        is_pod: resource.as_deref().map_or_else(|| is_pod(&request), |resource| resource == "pods"),
         operation: text(&request, "/operation"),
         subresource: text(&request, "/subResource"),
         namespace: text(&request, "/namespace"),
@@ -34,18 +32,12 @@ pub(super) fn from_audit_event(event: Sourced<Value>) -> Result<PodRequest, Prob
         "create" => "CREATE",
         "update" => "UPDATE",
         "patch" => {
-            return Err(unusable(
-                source,
-                "a patch is no pod: record the request as an AdmissionReview instead",
-            ));
+            return Err(unusable(source, "a patch is no pod: record the request as an AdmissionReview instead"));
         }
         _ => "",
     };
     let in_core = text(&value, "/objectRef/apiGroup").is_empty();
-    let user = value
-        .get("impersonatedUser")
-        .filter(|user| !user.is_null())
-        .or_else(|| value.get("user"));
+    let user = value.get("impersonatedUser").filter(|user| !user.is_null()).or_else(|| value.get("user"));
     let parts = Parts {
         is_pod: in_core && text(&value, "/objectRef/resource") == "pods",
         operation: operation.to_owned(),
@@ -91,11 +83,7 @@ impl Parts {
             owner: None,
             requester: self.requester,
             subresource: self.subresource,
-            operation: if self.operation == "UPDATE" {
-                Operation::Update
-            } else {
-                Operation::Create
-            },
+            operation: if self.operation == "UPDATE" { Operation::Update } else { Operation::Create },
             pod,
             old_pod,
             ignored,
@@ -119,15 +107,8 @@ fn is_pod(request: &Value) -> bool {
 
 fn requester(user: Option<&Value>) -> Creator {
     let name = user.and_then(|user| text_at(user, "/username")).unwrap_or_default();
-    let groups = user
-        .and_then(|user| user.get("groups"))
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    Creator {
-        user: name.to_owned(),
-        groups: groups.filter_map(Value::as_str).map(str::to_owned).collect(),
-    }
+    let groups = user.and_then(|user| user.get("groups")).and_then(Value::as_array).into_iter().flatten();
+    Creator { user: name.to_owned(), groups: groups.filter_map(Value::as_str).map(str::to_owned).collect() }
 }
 
 fn take(value: &mut Value, key: &str) -> Option<Value> {
@@ -139,9 +120,5 @@ fn text(value: &Value, pointer: &str) -> String {
 }
 
 fn unusable(source: Source, why: &str) -> Problem {
-    Problem::error(
-        "no-pod-in-request",
-        source,
-        format!("the recorded request cannot be decided: {why}"),
-    )
+    Problem::error("no-pod-in-request", source, format!("the recorded request cannot be decided: {why}"))
 }

@@ -74,10 +74,7 @@ const MOST_FINDINGS: usize = 100;
 
 /// Everything in `object` that its type does not say, in the object's own order; at most 100 findings.
 pub fn check(of: StructId, object: &Value) -> Vec<Finding> {
-    let mut walk = Walk {
-        path: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut walk = Walk { path: Vec::new(), findings: Vec::new() };
     walk.structure(of.get(), None, object);
     walk.findings
 }
@@ -103,10 +100,7 @@ impl<'a> Walk<'a> {
     }
 
     fn wrong(&mut self, expected: &'static str, value: &Value) {
-        self.report(FindingKind::WrongType {
-            expected,
-            got: describe(value),
-        });
+        self.report(FindingKind::WrongType { expected, got: describe(value) });
     }
 
     fn within(&mut self, step: Step<'a>, visit: impl FnOnce(&mut Self)) {
@@ -122,9 +116,7 @@ impl<'a> Walk<'a> {
         for (name, value) in fields {
             self.within(Step::Field(name), |walk| match of.field(name) {
                 Some(field) => walk.field(field, of, value),
-                None => walk.report(FindingKind::UnknownField {
-                    suggestion: suggestion(name, of, parent),
-                }),
+                None => walk.report(FindingKind::UnknownField { suggestion: suggestion(name, of, parent) }),
             });
         }
     }
@@ -226,10 +218,7 @@ mod tests {
 
     fn findings(api_version: &str, kind: &str, object: &Value) -> Vec<String> {
         let found = check(object_type(api_version, kind).unwrap(), object);
-        found
-            .iter()
-            .map(|finding| format!("{}: {:?}", finding.path, finding.kind))
-            .collect()
+        found.iter().map(|finding| format!("{}: {:?}", finding.path, finding.kind)).collect()
     }
 
     #[test]
@@ -262,10 +251,7 @@ mod tests {
             found.contains("spec.hostPID: WrongType { expected: \"a boolean\", got: \"the string `\\\"yes\\\"`\" }"),
             "{found}"
         );
-        assert!(
-            found.contains("spec.containers: WrongType { expected: \"a list\", got: \"an object\" }"),
-            "{found}"
-        );
+        assert!(found.contains("spec.containers: WrongType { expected: \"a list\", got: \"an object\" }"), "{found}");
         assert_eq!(found.lines().count(), 5, "{found}");
     }
 
@@ -273,18 +259,12 @@ mod tests {
     fn null_is_absence_everywhere() {
         let pod =
             json!({"metadata": null, "spec": {"containers": null, "hostPID": null, "volumes": [null], "frob": null}});
-        assert_eq!(
-            findings("v1", "Pod", &pod),
-            ["spec.frob: UnknownField { suggestion: None }"]
-        );
+        assert_eq!(findings("v1", "Pod", &pod), ["spec.frob: UnknownField { suggestion: None }"]);
     }
 
     #[test]
     fn fields_of_later_releases_are_named_as_such() {
-        assert_eq!(
-            findings("v1", "Pod", &json!({"spec": {"hostUsers": false}})),
-            ["spec.hostUsers: NewerThan124"]
-        );
+        assert_eq!(findings("v1", "Pod", &json!({"spec": {"hostUsers": false}})), ["spec.hostUsers: NewerThan124"]);
     }
 
     #[test]

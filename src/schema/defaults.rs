@@ -31,22 +31,10 @@ const DEFAULTS: &[(&str, &str, Constant)] = &[
     ("v1.PodSpec", "securityContext", Constant::Empty),
     ("v1.PodSpec", "terminationGracePeriodSeconds", Constant::Number(30)),
     ("v1.PodSpec", "schedulerName", Constant::Text("default-scheduler")),
-    (
-        "v1.Container",
-        "terminationMessagePath",
-        Constant::Text("/dev/termination-log"),
-    ),
+    ("v1.Container", "terminationMessagePath", Constant::Text("/dev/termination-log")),
     ("v1.Container", "terminationMessagePolicy", Constant::Text("File")),
-    (
-        "v1.EphemeralContainer",
-        "terminationMessagePath",
-        Constant::Text("/dev/termination-log"),
-    ),
-    (
-        "v1.EphemeralContainer",
-        "terminationMessagePolicy",
-        Constant::Text("File"),
-    ),
+    ("v1.EphemeralContainer", "terminationMessagePath", Constant::Text("/dev/termination-log")),
+    ("v1.EphemeralContainer", "terminationMessagePolicy", Constant::Text("File")),
     ("v1.ContainerPort", "protocol", Constant::Text("TCP")),
     ("v1.ObjectFieldSelector", "apiVersion", Constant::Text("v1")),
     ("v1.Probe", "timeoutSeconds", Constant::Number(1)),
@@ -61,11 +49,7 @@ const DEFAULTS: &[(&str, &str, Constant)] = &[
     ("v1.ConfigMapVolumeSource", "defaultMode", Constant::Number(0o644)),
     ("v1.DownwardAPIVolumeSource", "defaultMode", Constant::Number(0o644)),
     ("v1.ProjectedVolumeSource", "defaultMode", Constant::Number(0o644)),
-    (
-        "v1.ServiceAccountTokenProjection",
-        "expirationSeconds",
-        Constant::Number(3600),
-    ),
+    ("v1.ServiceAccountTokenProjection", "expirationSeconds", Constant::Number(3600)),
     ("v1.ISCSIVolumeSource", "iscsiInterface", Constant::Text("default")),
     ("v1.RBDVolumeSource", "pool", Constant::Text("rbd")),
     ("v1.RBDVolumeSource", "user", Constant::Text("admin")),
@@ -74,27 +58,11 @@ const DEFAULTS: &[(&str, &str, Constant)] = &[
     ("v1.AzureDiskVolumeSource", "kind", Constant::Text("Shared")),
     ("v1.AzureDiskVolumeSource", "fsType", Constant::Text("ext4")),
     ("v1.AzureDiskVolumeSource", "readOnly", Constant::Bool(false)),
-    (
-        "v1.ScaleIOVolumeSource",
-        "storageMode",
-        Constant::Text("ThinProvisioned"),
-    ),
+    ("v1.ScaleIOVolumeSource", "storageMode", Constant::Text("ThinProvisioned")),
     ("v1.ScaleIOVolumeSource", "fsType", Constant::Text("xfs")),
-    (
-        "v1.PersistentVolumeClaimSpec",
-        "volumeMode",
-        Constant::Text("Filesystem"),
-    ),
-    (
-        "policy/v1beta1.PodSecurityPolicySpec",
-        "allowPrivilegeEscalation",
-        Constant::Bool(true),
-    ),
-    (
-        "extensions/v1beta1.PodSecurityPolicySpec",
-        "allowPrivilegeEscalation",
-        Constant::Bool(true),
-    ),
+    ("v1.PersistentVolumeClaimSpec", "volumeMode", Constant::Text("Filesystem")),
+    ("policy/v1beta1.PodSecurityPolicySpec", "allowPrivilegeEscalation", Constant::Bool(true)),
+    ("extensions/v1beta1.PodSecurityPolicySpec", "allowPrivilegeEscalation", Constant::Bool(true)),
 ];
 
 /// Defaults that depend on other values of the same object.
@@ -124,10 +92,7 @@ static OWN: LazyLock<BTreeMap<StructId, Own>> = LazyLock::new(|| {
     for (owner, field, value) in DEFAULTS {
         if let Some(id) = StructId::named(owner) {
             let pointer = id.get().field(field).is_some_and(|field| field.of.pointer);
-            all.entry(id)
-                .or_default()
-                .constants
-                .push((field, pointer, value.json()));
+            all.entry(id).or_default().constants.push((field, pointer, value.json()));
         }
     }
     for (owner, compute) in COMPUTED {
@@ -143,14 +108,9 @@ static REACHING: LazyLock<BTreeSet<StructId>> = LazyLock::new(|| {
     let mut reaching: BTreeSet<StructId> = OWN.keys().copied().collect();
     loop {
         let holds = |id: &StructId| {
-            id.get()
-                .fields
-                .iter()
-                .any(|field| inner_struct(&field.of).is_some_and(|id| reaching.contains(&id)))
+            id.get().fields.iter().any(|field| inner_struct(&field.of).is_some_and(|id| reaching.contains(&id)))
         };
-        let more: Vec<StructId> = StructId::all()
-            .filter(|id| !reaching.contains(id) && holds(id))
-            .collect();
+        let more: Vec<StructId> = StructId::all().filter(|id| !reaching.contains(id) && holds(id)).collect();
         if more.is_empty() {
             return reaching;
         }
@@ -190,10 +150,7 @@ fn fill(id: StructId, fields: &mut Map<String, Value>) {
 fn fill_each(id: StructId, value: &mut Value) {
     match value {
         Value::Object(fields) => fill(id, fields),
-        Value::Array(items) => items
-            .iter_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(|item| fill(id, item)),
+        Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(|item| fill(id, item)),
         _ => {}
     }
 }
@@ -228,12 +185,7 @@ fn object_at<'a>(fields: &'a mut Map<String, Value>, key: &str) -> Option<&'a mu
 }
 
 fn objects_at<'a>(fields: &'a mut Map<String, Value>, key: &str) -> impl Iterator<Item = &'a mut Map<String, Value>> {
-    fields
-        .get_mut(key)
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
+    fields.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 /// What a Pod gets and a template does not.
@@ -265,10 +217,7 @@ fn requests_from_limits(container: &mut Map<String, Value>) {
 /// Annotations of releases before init containers were a field.
 fn drop_init_container_annotations(object: &mut Map<String, Value>) {
     let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
-    let Some(annotations) = metadata
-        .and_then(|it| it.get_mut("annotations"))
-        .and_then(Value::as_object_mut)
-    else {
+    let Some(annotations) = metadata.and_then(|it| it.get_mut("annotations")).and_then(Value::as_object_mut) else {
         return;
     };
     for version in ["alpha", "beta"] {
@@ -289,12 +238,7 @@ fn pod_spec(spec: &mut Map<String, Value>) {
 
 /// `serviceAccount` is the old name of `serviceAccountName`: it counts when the new one is empty, then mirrors it.
 fn alias_service_account(spec: &mut Map<String, Value>) {
-    let text = |field: &str| {
-        spec.get(field)
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-    };
+    let text = |field: &str| spec.get(field).and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned);
     if let Some(name) = text("serviceAccountName").or_else(|| text("serviceAccount")) {
         spec.insert("serviceAccountName".to_owned(), Value::String(name.clone()));
         spec.insert("serviceAccount".to_owned(), Value::String(name));
@@ -311,10 +255,7 @@ fn host_ports_from_container_ports(container: &mut Map<String, Value>) {
 }
 
 fn image_pull_policy(container: &mut Map<String, Value>) {
-    if container
-        .get("imagePullPolicy")
-        .is_none_or(|policy| is_unset(policy, false))
-    {
+    if container.get("imagePullPolicy").is_none_or(|policy| is_unset(policy, false)) {
         let image = container.get("image").and_then(Value::as_str).unwrap_or("");
         let policy = if means_latest(image) { "Always" } else { "IfNotPresent" };
         container.insert("imagePullPolicy".to_owned(), json!(policy));
@@ -328,10 +269,7 @@ fn volume_source(volume: &mut Map<String, Value>) {
             .and_then(|id| id.get().field(name))
             .is_some_and(|field| field.known != Known::After124)
     };
-    if !volume
-        .iter()
-        .any(|(name, source)| name != "name" && !source.is_null() && known(name))
-    {
+    if !volume.iter().any(|(name, source)| name != "name" && !source.is_null() && known(name)) {
         volume.insert("emptyDir".to_owned(), json!({}));
     }
 }
@@ -365,10 +303,7 @@ mod tests {
     #[test]
     fn every_line_names_a_field_of_the_table() {
         for (owner, field, _) in DEFAULTS {
-            assert!(
-                StructId::named(owner).and_then(|id| id.get().field(field)).is_some(),
-                "{owner} {field}"
-            );
+            assert!(StructId::named(owner).and_then(|id| id.get().field(field)).is_some(), "{owner} {field}");
         }
         for (owner, _) in COMPUTED {
             assert!(StructId::named(owner).is_some(), "{owner}");
@@ -422,14 +357,8 @@ mod tests {
         assert_eq!(volumes[1]["secret"]["defaultMode"], 420);
         assert_eq!(volumes[2]["hostPath"]["type"], "");
         assert_eq!(volumes[3], json!({"name": "d", "emptyDir": {}}));
-        assert_eq!(
-            volumes[4]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"],
-            3600
-        );
-        assert_eq!(
-            volumes[4]["projected"]["sources"][1]["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"],
-            "v1"
-        );
+        assert_eq!(volumes[4]["projected"]["sources"][0]["serviceAccountToken"]["expirationSeconds"], 3600);
+        assert_eq!(volumes[4]["projected"]["sources"][1]["downwardAPI"]["items"][0]["fieldRef"]["apiVersion"], "v1");
     }
 
     #[test]

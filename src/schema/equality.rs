@@ -49,32 +49,21 @@ pub fn only_garbage_collection_fields_changed(old: &Value, new: &Value) -> bool 
 }
 
 fn structs_equal(of: StructId, a: Option<&Value>, b: Option<&Value>, ignoring: &[Fields<'_>]) -> bool {
-    of.get()
-        .fields
-        .iter()
-        .filter(|field| field.known != Known::After124)
-        .all(|field| {
-            let inside = |path: &Fields<'_>| {
-                path.split_first()
-                    .filter(|(first, _)| **first == field.name)
-                    .map(|(_, rest)| rest.len())
-            };
-            if ignoring.iter().any(|path| inside(path) == Some(0)) {
-                return true;
-            }
-            let deeper: Vec<Fields<'_>> = ignoring
-                .iter()
-                .filter(|path| inside(path).is_some())
-                .filter_map(|path| path.get(1..))
-                .collect();
-            values_equal(&field.of, member(a, field.name), member(b, field.name), &deeper)
-        })
+    of.get().fields.iter().filter(|field| field.known != Known::After124).all(|field| {
+        let inside = |path: &Fields<'_>| {
+            path.split_first().filter(|(first, _)| **first == field.name).map(|(_, rest)| rest.len())
+        };
+        if ignoring.iter().any(|path| inside(path) == Some(0)) {
+            return true;
+        }
+        let deeper: Vec<Fields<'_>> =
+            ignoring.iter().filter(|path| inside(path).is_some()).filter_map(|path| path.get(1..)).collect();
+        values_equal(&field.of, member(a, field.name), member(b, field.name), &deeper)
+    })
 }
 
 fn member<'a>(object: Option<&'a Value>, name: &str) -> Option<&'a Value> {
-    object
-        .and_then(|object| object.get(name))
-        .filter(|value| !value.is_null())
+    object.and_then(|object| object.get(name)).filter(|value| !value.is_null())
 }
 
 fn values_equal(of: &Type, a: Option<&Value>, b: Option<&Value>, ignoring: &[Fields<'_>]) -> bool {
@@ -98,10 +87,7 @@ fn values_equal(of: &Type, a: Option<&Value>, b: Option<&Value>, ignoring: &[Fie
 }
 
 fn lists_equal(element: &Type, a: &[Value], b: &[Value]) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| values_equal(element, present(a), present(b), &[]))
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| values_equal(element, present(a), present(b), &[]))
 }
 
 fn maps_equal(element: &Type, a: Option<&Map<String, Value>>, b: Option<&Map<String, Value>>) -> bool {
@@ -187,31 +173,16 @@ mod tests {
     #[test]
     fn quantities_and_times_compare_by_value() {
         let pod = |cpu: Value, time: &str| json!({"metadata": {"deletionTimestamp": time}, "spec": {"overhead": {"cpu": cpu}}});
-        assert!(equal(
-            &pod(json!("1"), "2022-01-01T00:00:00Z"),
-            &pod(json!("1000m"), "2022-01-01T01:00:00+01:00")
-        ));
-        assert!(equal(
-            &pod(json!(1), "2022-01-01T00:00:00Z"),
-            &pod(json!("1"), "2022-01-01T00:00:00Z")
-        ));
-        assert!(!equal(
-            &pod(json!("1"), "2022-01-01T00:00:00Z"),
-            &pod(json!("1"), "2022-01-01T00:00:01Z")
-        ));
-        assert!(!equal(
-            &pod(json!("1"), "2022-01-01T00:00:00Z"),
-            &pod(json!("2"), "2022-01-01T00:00:00Z")
-        ));
+        assert!(equal(&pod(json!("1"), "2022-01-01T00:00:00Z"), &pod(json!("1000m"), "2022-01-01T01:00:00+01:00")));
+        assert!(equal(&pod(json!(1), "2022-01-01T00:00:00Z"), &pod(json!("1"), "2022-01-01T00:00:00Z")));
+        assert!(!equal(&pod(json!("1"), "2022-01-01T00:00:00Z"), &pod(json!("1"), "2022-01-01T00:00:01Z")));
+        assert!(!equal(&pod(json!("1"), "2022-01-01T00:00:00Z"), &pod(json!("2"), "2022-01-01T00:00:00Z")));
         assert!(!equal(&pod(json!("1"), "x"), &pod(json!("1"), "y")));
     }
 
     #[test]
     fn unknown_and_newer_fields_do_not_count() {
-        assert!(equal(
-            &json!({"spec": {"hostUsers": false, "frob": 1}}),
-            &json!({"spec": {}})
-        ));
+        assert!(equal(&json!({"spec": {"hostUsers": false, "frob": 1}}), &json!({"spec": {}})));
     }
 
     #[test]
@@ -225,10 +196,7 @@ mod tests {
             &pod(json!({"nodeSelector": {"a": "1", "b": "2"}})),
             &pod(json!({"nodeSelector": {"b": "2", "a": "1"}}))
         ));
-        assert!(!equal(
-            &pod(json!({"nodeSelector": {"a": "1"}})),
-            &pod(json!({"nodeSelector": {"b": "1"}}))
-        ));
+        assert!(!equal(&pod(json!({"nodeSelector": {"a": "1"}})), &pod(json!({"nodeSelector": {"b": "1"}}))));
     }
 
     #[test]

@@ -32,14 +32,8 @@ mod tests {
 
     #[test]
     fn latest_is_the_tag_when_nothing_else_is_said() {
-        for image in [
-            "nginx",
-            "nginx:latest",
-            "example.com/a/b",
-            "example.com:5000/b",
-            "localhost/x",
-            "a_b/c-d:latest",
-        ] {
+        for image in ["nginx", "nginx:latest", "example.com/a/b", "example.com:5000/b", "localhost/x", "a_b/c-d:latest"]
+        {
             assert!(means_latest(image), "{image}");
         }
     }

@@ -13,9 +13,7 @@ pub(super) fn nanos(text: &str) -> Option<i128> {
         b'+' => (false, text.get(1..)?),
         _ => (false, text),
     };
-    let end = unsigned
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(unsigned.len());
+    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at_checked(end)?;
     let (multiplier, exponent) = scale(suffix)?;
     let magnitude = magnitude(number, multiplier, exponent)?;
@@ -26,11 +24,7 @@ pub(super) fn nanos(text: &str) -> Option<i128> {
 pub(super) fn millis(text: &str) -> Option<i128> {
     const NANOS_IN_MILLI: i128 = 1_000_000;
     let nanos = nanos(text)?;
-    let away_from_zero = if nanos < 0 {
-        1 - NANOS_IN_MILLI
-    } else {
-        NANOS_IN_MILLI - 1
-    };
+    let away_from_zero = if nanos < 0 { 1 - NANOS_IN_MILLI } else { NANOS_IN_MILLI - 1 };
     Some((nanos + away_from_zero) / NANOS_IN_MILLI)
 }
 
@@ -62,20 +56,13 @@ fn magnitude(number: &str, multiplier: i128, exponent: i32) -> Option<i128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let digits = || {
-        whole
-            .bytes()
-            .chain(fraction.bytes())
-            .map(|digit| i128::from(digit - b'0'))
-    };
+    let digits = || whole.bytes().chain(fraction.bytes()).map(|digit| i128::from(digit - b'0'));
     let significant = digits().try_fold(0_i128, |sum, digit| sum.checked_mul(10)?.checked_add(digit));
     let scaled = significant.and_then(|value| value.checked_mul(multiplier));
     let Some(scaled) = scaled else {
         return Some(LARGEST);
     };
-    let exponent = exponent
-        .saturating_add(9)
-        .saturating_sub(i32::try_from(fraction.len()).ok()?);
+    let exponent = exponent.saturating_add(9).saturating_sub(i32::try_from(fraction.len()).ok()?);
     Some(shift(scaled, exponent).min(LARGEST))
 }
 
@@ -97,14 +84,8 @@ mod tests {
 
     #[test]
     fn equal_values_are_equal_however_written() {
-        let same = [
-            ("1", "1000m"),
-            ("1Gi", "1073741824"),
-            ("1k", "1e3"),
-            ("0.5", "500m"),
-            ("1.5Gi", "1536Mi"),
-            ("0", "0m"),
-        ];
+        let same =
+            [("1", "1000m"), ("1Gi", "1073741824"), ("1k", "1e3"), ("0.5", "500m"), ("1.5Gi", "1536Mi"), ("0", "0m")];
         for (a, b) in same {
             assert_eq!(nanos(a).unwrap(), nanos(b).unwrap(), "{a} {b}");
         }

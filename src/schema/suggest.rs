@@ -14,28 +14,20 @@ pub(super) fn suggestion(name: &str, owner: &Struct, parent: Option<&Struct>) ->
 }
 
 fn same_letters(name: &str, owner: &Struct) -> Option<String> {
-    let field = owner
-        .fields
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case(name))?;
+    let field = owner.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
     Some(format!("did you mean `{}`?", field.name))
 }
 
 /// The field exists one or two structs further down, e.g. `privileged` beside `securityContext` instead of inside.
 fn nested(name: &str, owner: &Struct) -> Option<String> {
     let child_of = |owner: &Struct| -> Vec<(&'static str, &'static Struct)> {
-        let structs = owner
-            .fields
-            .iter()
-            .filter(|field| !matches!(field.name, "status" | "metadata"));
+        let structs = owner.fields.iter().filter(|field| !matches!(field.name, "status" | "metadata"));
         structs
-            .filter_map(|field| {
-                if let Shape::Struct(id) = field.of.shape {
-                    Some((field.name, id.get()))
-                } else {
-                    None
-                }
-            })
+            .filter_map(
+                |field| {
+                    if let Shape::Struct(id) = field.of.shape { Some((field.name, id.get())) } else { None }
+                },
+            )
             .collect()
     };
     let children = child_of(owner);
@@ -44,12 +36,8 @@ fn nested(name: &str, owner: &Struct) -> Option<String> {
         return Some(format!("did you mean `{path}.{name}`?"));
     }
     // Common words (`name`, `type`) are everywhere further down; only a workload's template is worth a longer walk.
-    let template = children
-        .iter()
-        .find(|(field, _)| matches!(*field, "spec" | "template"))?;
-    let (deeper, _) = child_of(template.1)
-        .into_iter()
-        .find(|(_, child)| child.field(name).is_some())?;
+    let template = children.iter().find(|(field, _)| matches!(*field, "spec" | "template"))?;
+    let (deeper, _) = child_of(template.1).into_iter().find(|(_, child)| child.field(name).is_some())?;
     Some(format!("did you mean `{}.{deeper}.{name}`?", template.0))
 }
 
@@ -59,10 +47,8 @@ fn one_level_up(name: &str, parent: Option<&Struct>) -> Option<String> {
 }
 
 fn closest(name: &str, owner: &Struct) -> Option<String> {
-    let scored = owner
-        .fields
-        .iter()
-        .map(|field| (strsim::normalized_damerau_levenshtein(name, field.name), field.name));
+    let scored =
+        owner.fields.iter().map(|field| (strsim::normalized_damerau_levenshtein(name, field.name), field.name));
     let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (score >= ALIKE).then(|| format!("did you mean `{best}`?"))
 }
@@ -79,14 +65,8 @@ mod tests {
 
     #[test]
     fn slips_are_recognised() {
-        assert_eq!(
-            suggest("priviledged", "v1.SecurityContext", None).unwrap(),
-            "did you mean `privileged`?"
-        );
-        assert_eq!(
-            suggest("hostpid", "v1.PodSpec", None).unwrap(),
-            "did you mean `hostPID`?"
-        );
+        assert_eq!(suggest("priviledged", "v1.SecurityContext", None).unwrap(), "did you mean `privileged`?");
+        assert_eq!(suggest("hostpid", "v1.PodSpec", None).unwrap(), "did you mean `hostPID`?");
         assert_eq!(
             suggest("runAsUsr", "policy/v1beta1.PodSecurityPolicySpec", None).unwrap(),
             "did you mean `runAsUser`?"
@@ -95,10 +75,7 @@ mod tests {
 
     #[test]
     fn fields_at_the_wrong_level_are_recognised() {
-        assert_eq!(
-            suggest("privileged", "v1.Container", None).unwrap(),
-            "did you mean `securityContext.privileged`?"
-        );
+        assert_eq!(suggest("privileged", "v1.Container", None).unwrap(), "did you mean `securityContext.privileged`?");
         assert_eq!(
             suggest("containers", "apps/v1.DeploymentSpec", None).unwrap(),
             "did you mean `template.spec.containers`?"

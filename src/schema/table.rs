@@ -95,10 +95,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("fiel
 impl Table {
     fn parse(text: &'static str) -> Self {
         let headings = text.lines().filter(|line| !line.starts_with(' '));
-        let names: BTreeMap<_, _> = headings
-            .enumerate()
-            .map(|(index, name)| (name, StructId(index)))
-            .collect();
+        let names: BTreeMap<_, _> = headings.enumerate().map(|(index, name)| (name, StructId(index))).collect();
         let mut structs: Vec<Struct> = Vec::new();
         for line in text.lines() {
             match line.strip_prefix("  ") {
@@ -122,11 +119,7 @@ impl Field {
             (_, Some(of)) => (Known::OnlyIn124, of),
             _ => (Known::Always, of),
         };
-        Some(Self {
-            name,
-            known,
-            of: Type::parse(of, names)?,
-        })
+        Some(Self { name, known, of: Type::parse(of, names)? })
     }
 }
 
@@ -185,21 +178,10 @@ mod tests {
     fn pointers_and_ages_are_known() {
         let context = StructId::named("v1.SecurityContext").unwrap().get();
         let privileged = context.field("privileged").unwrap();
-        assert_eq!(
-            privileged.of,
-            Type {
-                pointer: true,
-                shape: Shape::Bool
-            }
-        );
+        assert_eq!(privileged.of, Type { pointer: true, shape: Shape::Bool });
         assert_eq!(context.field("appArmorProfile").unwrap().known, Known::After124);
         assert_eq!(
-            StructId::named("meta/v1.ObjectMeta")
-                .unwrap()
-                .get()
-                .field("clusterName")
-                .unwrap()
-                .known,
+            StructId::named("meta/v1.ObjectMeta").unwrap().get().field("clusterName").unwrap().known,
             Known::OnlyIn124
         );
         assert!(context.field("priviledged").is_none());
@@ -207,11 +189,9 @@ mod tests {
 
     #[test]
     fn objects_are_found_by_api_version_and_kind() {
-        for (version, kind) in [
-            ("v1", "Pod"),
-            ("policy/v1beta1", "PodSecurityPolicy"),
-            ("extensions/v1beta1", "Deployment"),
-        ] {
+        for (version, kind) in
+            [("v1", "Pod"), ("policy/v1beta1", "PodSecurityPolicy"), ("extensions/v1beta1", "Deployment")]
+        {
             assert!(object_type(version, kind).is_some(), "{version} {kind}");
         }
         assert!(object_type("policy/v1", "PodSecurityPolicy").is_none());

@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::read::GzDecoder;
 use psp_migrate::input::{admit_service_account, default_pod};
@@ -24,23 +24,18 @@ impl Recorded {
         let full = root.join("../shared/golden").join(&file);
         let subset = root.join("golden/recorded").join(&file);
         let path = if full.exists() { full } else { subset };
-        Self {
-            cases: read(&path),
-            origin: shown(&path, root),
-        }
+        Self { cases: read(&path), origin: shown(&path, root) }
     }
 }
 
-fn shown(path: &PathBuf, root: &Path) -> String {
+fn shown(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
 fn read(path: &Path) -> Vec<Value> {
     let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines = BufReader::new(GzDecoder::new(file)).lines();
-    lines
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
 /// The pod of a recorded request as admission saw it.
@@ -49,10 +44,7 @@ pub fn admission_pod(case: &Value, request: &Value, which: &str) -> Value {
     default_pod(&mut pod);
     if case["options"]["serviceAccount"] == true {
         let namespace = request["namespace"].as_str().unwrap();
-        let name = pod["spec"]["serviceAccountName"]
-            .as_str()
-            .filter(|name| !name.is_empty())
-            .unwrap_or("default");
+        let name = pod["spec"]["serviceAccountName"].as_str().filter(|name| !name.is_empty()).unwrap_or("default");
         let account = case["objects"].as_array().unwrap().iter().rfind(|object| {
             object["kind"] == "ServiceAccount"
                 && object["metadata"]["name"] == name

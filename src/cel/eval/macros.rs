@@ -118,10 +118,7 @@ impl Runtime<'_> {
         }
         let repeated = Map::new(entries.clone()).entries().len() != entries.len();
         match repeated && matches!(m.kind, MacroKind::TransformMapEntry) {
-            true => Err(EvalError::Runtime(format!(
-                "insert failed: key already exists in {}",
-                range.type_name()
-            ))),
+            true => Err(EvalError::Runtime(format!("insert failed: key already exists in {}", range.type_name()))),
             false => Ok(Value::map(entries)),
         }
     }
@@ -162,19 +159,14 @@ fn rounds(range: &Value, two_variables: bool) -> Result<Vec<Round>, EvalError> {
     match range {
         Value::List(items) if two_variables => {
             let numbered = items.iter().zip(0_i64..);
-            Ok(numbered
-                .map(|(item, index)| (Value::Int(index), Some(item.clone())))
-                .collect())
+            Ok(numbered.map(|(item, index)| (Value::Int(index), Some(item.clone()))).collect())
         }
         Value::List(items) => Ok(items.iter().map(|item| (item.clone(), None)).collect()),
         Value::Map(map) => {
             let entry = |(key, value): &(Key, Value)| (key.to_value(), two_variables.then(|| value.clone()));
             Ok(map.entries().iter().map(entry).collect())
         }
-        other => Err(EvalError::Runtime(format!(
-            "got '{}', expected iterable type",
-            go_type(other)
-        ))),
+        other => Err(EvalError::Runtime(format!("got '{}', expected iterable type", go_type(other)))),
     }
 }
 

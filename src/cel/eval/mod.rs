@@ -26,12 +26,7 @@ const MAX_OPEN: usize = 2 * limits::MAX_DEPTH;
 
 impl<'a> Runtime<'a> {
     pub(crate) fn new(scope: &'a Scope<'a>, depth: usize) -> Self {
-        Self {
-            scope,
-            locals: Vec::new(),
-            meter: cost::Meter::default(),
-            depth,
-        }
+        Self { scope, locals: Vec::new(), meter: cost::Meter::default(), depth }
     }
 
     /// What the evaluation has cost.
@@ -69,17 +64,9 @@ impl<'a> Runtime<'a> {
         match &node.kind {
             Kind::Literal(value) => Ok(value.clone()),
             Kind::Ident(name) => self.ident(name, node.at),
-            Kind::Select {
-                operand,
-                field,
-                optional,
-            } => self.select(operand, field, *optional),
+            Kind::Select { operand, field, optional } => self.select(operand, field, *optional),
             Kind::Has { operand, field } => self.has(operand, field),
-            Kind::Index {
-                operand,
-                index,
-                optional,
-            } => self.index(operand, index, *optional),
+            Kind::Index { operand, index, optional } => self.index(operand, index, *optional),
             Kind::Not(operand) => match self.eval(operand)? {
                 Value::Bool(b) => Ok(Value::Bool(!b)),
                 _ => Err(EvalError::no_such_overload()),
@@ -151,14 +138,10 @@ impl<'a> Runtime<'a> {
             args.push(self.eval(arg)?);
         }
         self.charge(cost::NODE + cost::of_arguments(&call.name, &args))?;
-        function
-            .call(&call.name, call.member, self, &args)
-            .map_err(|error| match error {
-                EvalError::CannotEvaluate { what, expression, .. } => {
-                    EvalError::CannotEvaluate { what, at, expression }
-                }
-                other => other,
-            })
+        function.call(&call.name, call.member, self, &args).map_err(|error| match error {
+            EvalError::CannotEvaluate { what, expression, .. } => EvalError::CannotEvaluate { what, at, expression },
+            other => other,
+        })
     }
 
     fn list(&mut self, elements: &[Element]) -> Outcome {
@@ -196,10 +179,7 @@ impl<'a> Runtime<'a> {
             let value = if field.optional { present(value)? } else { Some(value) };
             values.extend(value.map(|value| (field.name.clone(), value)));
         }
-        Ok(Value::Struct(Arc::new(Struct {
-            type_name: type_name.clone(),
-            fields: values,
-        })))
+        Ok(Value::Struct(Arc::new(Struct { type_name: type_name.clone(), fields: values })))
     }
 }
 

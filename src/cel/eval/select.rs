@@ -16,9 +16,7 @@ impl Runtime<'_> {
         }
         let operand = self.eval(operand)?;
         self.charge(cost::NODE)?;
-        chain(operand, optional, &|value| field_of(value, field), || {
-            no_such_key(field)
-        })
+        chain(operand, optional, &|value| field_of(value, field), || no_such_key(field))
     }
 
     /// `has(operand.field)`; never fails on a missing field.
@@ -86,11 +84,7 @@ fn wrap(found: Option<Value>) -> Value {
 fn field_of(value: &Value, field: &str) -> Option<Value> {
     match value {
         Value::Map(map) => map.get_str(field).cloned(),
-        Value::Struct(s) => s
-            .fields
-            .iter()
-            .find(|(name, _)| **name == *field)
-            .map(|(_, value)| value.clone()),
+        Value::Struct(s) => s.fields.iter().find(|(name, _)| **name == *field).map(|(_, value)| value.clone()),
         _ => None,
     }
 }
@@ -116,10 +110,7 @@ fn list_index(index: &Value) -> Result<i64, EvalError> {
         Value::Int(i) => Ok(*i),
         Value::Uint(u) => i64::try_from(*u).map_err(|_| EvalError::Runtime(format!("index out of bounds: {u}"))),
         Value::Double(d) if d.fract() == 0.0 => Ok(*d as i64),
-        other => Err(EvalError::Runtime(format!(
-            "unsupported index type '{}' in list",
-            other.type_name()
-        ))),
+        other => Err(EvalError::Runtime(format!("unsupported index type '{}' in list", other.type_name()))),
     }
 }
 

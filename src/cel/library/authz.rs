@@ -11,14 +11,8 @@ use crate::cel::value::{Opaque, Value};
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) static AUTHORIZER: Library = Library {
-    introduced: 27,
-    functions: &FUNCTIONS,
-};
-pub(crate) static SELECTORS: Library = Library {
-    introduced: 31,
-    functions: &SELECTOR_FUNCTIONS,
-};
+pub(crate) static AUTHORIZER: Library = Library { introduced: 27, functions: &FUNCTIONS };
+pub(crate) static SELECTORS: Library = Library { introduced: 31, functions: &SELECTOR_FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 12] = [
     declare(
@@ -41,9 +35,7 @@ static FUNCTIONS: [Declaration; 12] = [
         &["kubernetes.authorization.GroupCheck.(string) -> kubernetes.authorization.ResourceCheck"],
         resource,
     ),
-    declare("subresource", RESOURCE_STEP, |_, args| {
-        step(args, Question::of_subresource)
-    }),
+    declare("subresource", RESOURCE_STEP, |_, args| step(args, Question::of_subresource)),
     declare("namespace", RESOURCE_STEP, |_, args| step(args, Question::in_namespace)),
     declare("name", RESOURCE_STEP, |_, args| step(args, Question::named)),
     declare(
@@ -54,30 +46,18 @@ static FUNCTIONS: [Declaration; 12] = [
         ],
         check,
     ),
-    declare(
-        "errored",
-        &["kubernetes.authorization.Decision.() -> bool"],
-        |_, args| answer(args, |decision| Value::Bool(decision.error.is_some())),
-    ),
-    declare(
-        "error",
-        &["kubernetes.authorization.Decision.() -> string"],
-        |_, args| {
-            answer(args, |decision| {
-                Value::string(decision.error.as_deref().unwrap_or_default())
-            })
-        },
-    ),
-    declare(
-        "allowed",
-        &["kubernetes.authorization.Decision.() -> bool"],
-        |_, args| answer(args, |decision| Value::Bool(decision.allowed)),
-    ),
-    declare(
-        "reason",
-        &["kubernetes.authorization.Decision.() -> string"],
-        |_, args| answer(args, |decision| Value::string(decision.reason.as_str())),
-    ),
+    declare("errored", &["kubernetes.authorization.Decision.() -> bool"], |_, args| {
+        answer(args, |decision| Value::Bool(decision.error.is_some()))
+    }),
+    declare("error", &["kubernetes.authorization.Decision.() -> string"], |_, args| {
+        answer(args, |decision| Value::string(decision.error.as_deref().unwrap_or_default()))
+    }),
+    declare("allowed", &["kubernetes.authorization.Decision.() -> bool"], |_, args| {
+        answer(args, |decision| Value::Bool(decision.allowed))
+    }),
+    declare("reason", &["kubernetes.authorization.Decision.() -> string"], |_, args| {
+        answer(args, |decision| Value::string(decision.reason.as_str()))
+    }),
 ];
 
 const RESOURCE_STEP: &[&str] =
@@ -162,27 +142,15 @@ impl Question {
     }
 
     fn at_path(self, path: Arc<str>) -> Self {
-        Self {
-            stage: Stage::Path,
-            path,
-            ..self
-        }
+        Self { stage: Stage::Path, path, ..self }
     }
 
     fn in_group(self, group: Arc<str>) -> Self {
-        Self {
-            stage: Stage::Group,
-            group,
-            ..self
-        }
+        Self { stage: Stage::Group, group, ..self }
     }
 
     fn of_resource(self, resource: Arc<str>) -> Self {
-        Self {
-            stage: Stage::Resource,
-            resource,
-            ..self
-        }
+        Self { stage: Stage::Resource, resource, ..self }
     }
 
     fn of_subresource(self, subresource: Arc<str>) -> Self {
@@ -199,10 +167,7 @@ impl Question {
 
     fn attributes(&self, verb: &str) -> Attributes {
         match self.stage {
-            Stage::Path => Attributes::Path {
-                verb: verb.to_owned(),
-                path: self.path.to_string(),
-            },
+            Stage::Path => Attributes::Path { verb: verb.to_owned(), path: self.path.to_string() },
             _ => Attributes::Resource {
                 verb: verb.to_owned(),
                 group: self.group.to_string(),
@@ -225,13 +190,8 @@ pub(crate) fn request_resource_value(
     identity: Identity,
     [group, resource, subresource, namespace, name]: [&str; 5],
 ) -> Value {
-    let question = Question::of(identity)
-        .in_group(group.into())
-        .of_resource(resource.into());
-    let question = question
-        .of_subresource(subresource.into())
-        .in_namespace(namespace.into())
-        .named(name.into());
+    let question = Question::of(identity).in_group(group.into()).of_resource(resource.into());
+    let question = question.of_subresource(subresource.into()).in_namespace(namespace.into()).named(name.into());
     Value::Opaque(Arc::new(question))
 }
 
@@ -239,10 +199,7 @@ fn question(args: &[Value]) -> Result<(Question, &[Value]), EvalError> {
     let Some((Value::Opaque(opaque), rest)) = args.split_first() else {
         return Err(EvalError::no_such_overload());
     };
-    let question = opaque
-        .as_any()
-        .downcast_ref::<Question>()
-        .ok_or_else(EvalError::no_such_overload)?;
+    let question = opaque.as_any().downcast_ref::<Question>().ok_or_else(EvalError::no_such_overload)?;
     Ok((question.clone(), rest))
 }
 
@@ -287,11 +244,9 @@ fn check(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 
 fn answer(args: &[Value], part: fn(&Decision) -> Value) -> Outcome {
     match args {
-        [Value::Opaque(opaque)] => opaque
-            .as_any()
-            .downcast_ref::<Decision>()
-            .map(part)
-            .ok_or_else(EvalError::no_such_overload),
+        [Value::Opaque(opaque)] => {
+            opaque.as_any().downcast_ref::<Decision>().map(part).ok_or_else(EvalError::no_such_overload)
+        }
         _ => Err(EvalError::no_such_overload()),
     }
 }

@@ -6,10 +6,7 @@ use crate::cel::eval::Runtime;
 use crate::cel::time::{Span, Timestamp};
 use crate::cel::value::Value;
 
-pub(crate) static STANDARD: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 8] = [
     declare(
@@ -24,26 +21,8 @@ static FUNCTIONS: [Declaration; 8] = [
         ],
         to_int,
     ),
-    declare(
-        "uint",
-        &[
-            "(uint) -> uint",
-            "(double) -> uint",
-            "(int) -> uint",
-            "(string) -> uint",
-        ],
-        to_uint,
-    ),
-    declare(
-        "double",
-        &[
-            "(double) -> double",
-            "(int) -> double",
-            "(string) -> double",
-            "(uint) -> double",
-        ],
-        to_double,
-    ),
+    declare("uint", &["(uint) -> uint", "(double) -> uint", "(int) -> uint", "(string) -> uint"], to_uint),
+    declare("double", &["(double) -> double", "(int) -> double", "(string) -> double", "(uint) -> double"], to_double),
     declare(
         "string",
         &[
@@ -60,20 +39,8 @@ static FUNCTIONS: [Declaration; 8] = [
     ),
     declare("bytes", &["(bytes) -> bytes", "(string) -> bytes"], to_bytes),
     declare("bool", &["(bool) -> bool", "(string) -> bool"], to_bool),
-    declare(
-        "timestamp",
-        &[
-            "(timestamp) -> timestamp",
-            "(string) -> timestamp",
-            "(int) -> timestamp",
-        ],
-        to_timestamp,
-    ),
-    declare(
-        "duration",
-        &["(duration) -> duration", "(string) -> duration", "(int) -> duration"],
-        to_duration,
-    ),
+    declare("timestamp", &["(timestamp) -> timestamp", "(string) -> timestamp", "(int) -> timestamp"], to_timestamp),
+    declare("duration", &["(duration) -> duration", "(string) -> duration", "(int) -> duration"], to_duration),
 ];
 
 fn conversion(from: &str, to: &str) -> EvalError {
@@ -125,9 +92,7 @@ fn to_string(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
             Ok(text) => Ok(Value::string(text)),
             Err(_) => Err(EvalError::runtime("invalid UTF-8 in bytes, cannot convert to string")),
         },
-        [value] => plain_text(value)
-            .map(Value::string)
-            .ok_or_else(EvalError::no_such_overload),
+        [value] => plain_text(value).map(Value::string).ok_or_else(EvalError::no_such_overload),
         _ => Err(EvalError::no_such_overload()),
     }
 }
@@ -158,9 +123,7 @@ pub(super) fn double_text(d: f64) -> String {
     if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
         let text = format!("{d:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let (sign, digits) = exponent
-            .strip_prefix('-')
-            .map_or(('+', exponent), |digits| ('-', digits));
+        let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
         return format!("{mantissa}e{sign}{digits:0>2}");
     }
     d.to_string()
@@ -189,16 +152,13 @@ fn to_bool(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 fn to_timestamp(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
         [Value::Timestamp(t)] => Ok(Value::Timestamp(*t)),
-        [Value::Int(seconds)] => Timestamp {
-            seconds: *seconds,
-            nanos: 0,
-        }
-        .checked_add(Span { nanos: 0 })
-        .map(Value::Timestamp)
-        .ok_or_else(|| EvalError::runtime("timestamp overflow")),
-        [Value::String(s)] => Timestamp::parse(s)
+        [Value::Int(seconds)] => Timestamp { seconds: *seconds, nanos: 0 }
+            .checked_add(Span { nanos: 0 })
             .map(Value::Timestamp)
-            .ok_or_else(|| conversion("string", "google.protobuf.Timestamp")),
+            .ok_or_else(|| EvalError::runtime("timestamp overflow")),
+        [Value::String(s)] => {
+            Timestamp::parse(s).map(Value::Timestamp).ok_or_else(|| conversion("string", "google.protobuf.Timestamp"))
+        }
         _ => Err(EvalError::no_such_overload()),
     }
 }
@@ -207,9 +167,9 @@ fn to_duration(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
         [Value::Duration(d)] => Ok(Value::Duration(*d)),
         [Value::Int(nanos)] => Ok(Value::Duration(Span { nanos: *nanos })),
-        [Value::String(s)] => Span::parse(s)
-            .map(Value::Duration)
-            .ok_or_else(|| conversion("string", "google.protobuf.Duration")),
+        [Value::String(s)] => {
+            Span::parse(s).map(Value::Duration).ok_or_else(|| conversion("string", "google.protobuf.Duration"))
+        }
         _ => Err(EvalError::no_such_overload()),
     }
 }

@@ -9,15 +9,8 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for position in 0..4 {
-            let symbol = ALPHABET
-                .get((bits >> (18 - 6 * position)) as usize & 63)
-                .copied()
-                .unwrap_or(b'=');
-            text.push(if position <= chunk.len() {
-                char::from(symbol)
-            } else {
-                '='
-            });
+            let symbol = ALPHABET.get((bits >> (18 - 6 * position)) as usize & 63).copied().unwrap_or(b'=');
+            text.push(if position <= chunk.len() { char::from(symbol) } else { '=' });
         }
     }
     text
@@ -35,10 +28,7 @@ mod tests {
 
     #[test]
     fn padding_follows_the_length() {
-        let texts: Vec<String> = [&b""[..], b"f", b"fo", b"foo", b"foob"]
-            .iter()
-            .map(|b| base64(b))
-            .collect();
+        let texts: Vec<String> = [&b""[..], b"f", b"fo", b"foo", b"foob"].iter().map(|b| base64(b)).collect();
         assert_eq!(texts, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
         assert!(texts.iter().all(|text| is_base64(text)));
         assert!(!is_base64("Zg=") && !is_base64("Z===") && !is_base64("Zg-="));

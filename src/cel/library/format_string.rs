@@ -26,9 +26,7 @@ pub(super) fn format(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
             rest = tail;
             continue;
         }
-        let value = values
-            .get(used)
-            .ok_or_else(|| EvalError::Runtime(format!("index {used} out of range")))?;
+        let value = values.get(used).ok_or_else(|| EvalError::Runtime(format!("index {used} out of range")))?;
         let (clause, tail) = read_clause(after)?;
         out.push_str(&clause.apply(value)?);
         used += 1;
@@ -56,14 +54,8 @@ fn read_clause(text: &str) -> Result<(Clause, &str), EvalError> {
     if precision > MAX_PRECISION {
         return Err(EvalError::unknown(format!("`format` with {precision} digits"), 0));
     }
-    let verb = rest
-        .chars()
-        .next()
-        .ok_or_else(|| EvalError::runtime("unexpected end of string"))?;
-    Ok((
-        Clause { verb, precision },
-        rest.get(verb.len_utf8()..).unwrap_or_default(),
-    ))
+    let verb = rest.chars().next().ok_or_else(|| EvalError::runtime("unexpected end of string"))?;
+    Ok((Clause { verb, precision }, rest.get(verb.len_utf8()..).unwrap_or_default()))
 }
 
 impl Clause {
@@ -81,10 +73,9 @@ impl Clause {
             ('b' | 'x' | 'X' | 'o', Value::Uint(u)) => Ok(self.radix(*u)),
             ('x' | 'X', Value::String(s)) => Ok(self.hex(s.as_bytes())),
             ('x' | 'X', Value::Bytes(b)) => Ok(self.hex(b)),
-            ('e', _) | ('f', Value::Double(_) | Value::String(_)) => Err(EvalError::unknown(
-                format!("the clause `%{}` of `format`", self.verb),
-                0,
-            )),
+            ('e', _) | ('f', Value::Double(_) | Value::String(_)) => {
+                Err(EvalError::unknown(format!("the clause `%{}` of `format`", self.verb), 0))
+            }
             ('d' | 'f' | 'b' | 'x' | 'X' | 'o', value) => Err(self.unfit(value)),
             _ => Err(EvalError::Runtime(format!(
                 "could not parse formatting clause: unrecognized formatting clause \"{}\"",
@@ -104,11 +95,7 @@ impl Clause {
 
     fn hex(&self, bytes: &[u8]) -> String {
         let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        if self.verb == 'X' {
-            digits.to_uppercase()
-        } else {
-            digits
-        }
+        if self.verb == 'X' { digits.to_uppercase() } else { digits }
     }
 
     fn unfit(&self, value: &Value) -> EvalError {
@@ -119,10 +106,7 @@ impl Clause {
             'o' => "octal clause can only be used on integers",
             _ => "only integers, byte buffers, and strings can be formatted as hex",
         };
-        EvalError::Runtime(format!(
-            "error during formatting: {wants}, was given {}",
-            value.type_name()
-        ))
+        EvalError::Runtime(format!("error during formatting: {wants}, was given {}", value.type_name()))
     }
 }
 

@@ -12,25 +12,16 @@ use crate::cel::value::{Opaque, Value};
 use std::any::Any;
 use std::sync::Arc;
 
-pub(crate) static FORMATS: Library = Library {
-    introduced: 31,
-    functions: &FUNCTIONS,
-};
+pub(crate) static FORMATS: Library = Library { introduced: 31, functions: &FUNCTIONS };
 
 macro_rules! constant {
     ($name:literal) => {
-        declare(concat!("format.", $name), &["() -> kubernetes.NamedFormat"], |_, _| {
-            Ok(value_of($name))
-        })
+        declare(concat!("format.", $name), &["() -> kubernetes.NamedFormat"], |_, _| Ok(value_of($name)))
     };
 }
 
 static FUNCTIONS: [Declaration; 15] = [
-    declare(
-        "validate",
-        &["kubernetes.NamedFormat.(string) -> optional(list(string))"],
-        validate,
-    ),
+    declare("validate", &["kubernetes.NamedFormat.(string) -> optional(list(string))"], validate),
     declare("format.named", &["(string) -> optional(kubernetes.NamedFormat)"], named),
     constant!("dns1123Label"),
     constant!("dns1123Subdomain"),
@@ -94,10 +85,7 @@ fn validate(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn fits(name: &str, text: &str) -> Option<bool> {
-    let prefix = || {
-        text.strip_suffix('-')
-            .map_or_else(|| text.to_owned(), |stem| format!("{stem}a"))
-    };
+    let prefix = || text.strip_suffix('-').map_or_else(|| text.to_owned(), |stem| format!("{stem}a"));
     Some(match name {
         "dns1123Label" => is_dns1123_label(text),
         "dns1123Subdomain" => is_dns1123_subdomain(text),

@@ -6,10 +6,8 @@ use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
 /// Offered to mutating policies only; their own version gate is that of the policy kind.
-pub(crate) static JSON_PATCH: Library = Library {
-    introduced: 0,
-    functions: &[declare("jsonpatch.escapeKey", &["(string) -> string"], escape_key)],
-};
+pub(crate) static JSON_PATCH: Library =
+    Library { introduced: 0, functions: &[declare("jsonpatch.escapeKey", &["(string) -> string"], escape_key)] };
 
 fn escape_key(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let [Value::String(key)] = args else {

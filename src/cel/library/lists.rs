@@ -8,18 +8,10 @@ use crate::cel::time::Span;
 use crate::cel::value::Value;
 use std::cmp::Ordering;
 
-pub(crate) static KUBERNETES: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
-pub(crate) static INCLUDES: Library = Library {
-    introduced: 37,
-    functions: &[declare("includes", &["dyn.(dyn) -> bool"], includes)],
-};
-pub(crate) static EXTENDED: Library = Library {
-    introduced: 34,
-    functions: &EXTENSION,
-};
+pub(crate) static KUBERNETES: Library = Library { introduced: 0, functions: &FUNCTIONS };
+pub(crate) static INCLUDES: Library =
+    Library { introduced: 37, functions: &[declare("includes", &["dyn.(dyn) -> bool"], includes)] };
+pub(crate) static EXTENDED: Library = Library { introduced: 34, functions: &EXTENSION };
 
 static FUNCTIONS: [Declaration; 6] = [
     declare(
@@ -38,12 +30,7 @@ static FUNCTIONS: [Declaration; 6] = [
     ),
     declare(
         "sum",
-        &[
-            "list(int).() -> int",
-            "list(uint).() -> uint",
-            "list(double).() -> double",
-            "list(duration).() -> duration",
-        ],
+        &["list(int).() -> int", "list(uint).() -> uint", "list(double).() -> double", "list(duration).() -> duration"],
         sum,
     ),
     declare("max", EXTREME, max),
@@ -80,11 +67,7 @@ static EXTENSION: [Declaration; 6] = [
         sort,
     ),
     declare("distinct", &["list(A).() -> list(A)"], distinct),
-    declare(
-        "flatten",
-        &["list(list(A)).() -> list(A)", "list(dyn).(int) -> list(dyn)"],
-        flatten,
-    ),
+    declare("flatten", &["list(list(A)).() -> list(A)", "list(dyn).(int) -> list(dyn)"], flatten),
     declare("slice", &["list(A).(int, int) -> list(A)"], slice),
     declare("reverse", &["list(A).() -> list(A)"], reverse),
 ];
@@ -124,9 +107,9 @@ fn sum(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
             (Value::Int(a), Value::Int(b)) => Value::Int(a.checked_add(*b).ok_or_else(overflow)?),
             (Value::Uint(a), Value::Uint(b)) => Value::Uint(a.checked_add(*b).ok_or_else(overflow)?),
             (Value::Double(a), Value::Double(b)) => Value::Double(a + b),
-            (Value::Duration(a), Value::Duration(b)) => Value::Duration(Span {
-                nanos: a.nanos.checked_add(b.nanos).ok_or_else(overflow)?,
-            }),
+            (Value::Duration(a), Value::Duration(b)) => {
+                Value::Duration(Span { nanos: a.nanos.checked_add(b.nanos).ok_or_else(overflow)? })
+            }
             _ => return Err(EvalError::no_such_overload()),
         };
     }
@@ -145,8 +128,7 @@ fn extreme(name: &str, args: &[Value], better: Ordering) -> Outcome {
             _ => best = Some(item),
         }
     }
-    best.cloned()
-        .ok_or_else(|| EvalError::Runtime(format!("{name} called on empty list")))
+    best.cloned().ok_or_else(|| EvalError::Runtime(format!("{name} called on empty list")))
 }
 
 fn max(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -244,9 +226,7 @@ fn slice(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
         return Err(EvalError::no_such_overload());
     };
     if *start < 0 || *end < 0 {
-        return Err(EvalError::Runtime(format!(
-            "cannot slice({start}, {end}), negative indexes not supported"
-        )));
+        return Err(EvalError::Runtime(format!("cannot slice({start}, {end}), negative indexes not supported")));
     }
     if start > end {
         return Err(EvalError::Runtime(format!(
@@ -256,10 +236,7 @@ fn slice(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let bounds = usize::try_from(*start).ok().zip(usize::try_from(*end).ok());
     match bounds.and_then(|(start, end)| items.get(start..end)) {
         Some(part) => Ok(Value::list(part.iter().cloned())),
-        None => Err(EvalError::Runtime(format!(
-            "cannot slice({start}, {end}), list is length {}",
-            items.len()
-        ))),
+        None => Err(EvalError::Runtime(format!("cannot slice({start}, {end}), list is length {}", items.len()))),
     }
 }
 

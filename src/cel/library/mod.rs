@@ -54,11 +54,7 @@ pub(crate) struct Declaration {
 
 /// Declares a function.
 const fn declare(name: &'static str, signatures: &'static [&'static str], native: Native) -> Declaration {
-    Declaration {
-        name,
-        signatures,
-        native,
-    }
+    Declaration { name, signatures, native }
 }
 
 /// A function as an environment knows it.
@@ -88,11 +84,7 @@ impl Function {
 
 impl Overload {
     fn fits(&self, member: bool, args: &[Value]) -> bool {
-        let Signature {
-            member: declared,
-            params,
-            ..
-        } = &self.signature;
+        let Signature { member: declared, params, .. } = &self.signature;
         *declared == member && params.len() == args.len() && params.iter().zip(args).all(|(t, v)| t.admits(v))
     }
 }
@@ -131,16 +123,10 @@ impl Environment {
         let mut functions: BTreeMap<&'static str, Function> = BTreeMap::new();
         for library in libraries {
             for declaration in library.functions {
-                let function = functions
-                    .entry(declaration.name)
-                    .or_insert(Function { overloads: Vec::new() });
+                let function = functions.entry(declaration.name).or_insert(Function { overloads: Vec::new() });
                 for signature in declaration.signatures.iter().filter_map(|text| Signature::read(text)) {
                     let (introduced, native) = (library.introduced, declaration.native);
-                    function.overloads.push(Overload {
-                        signature,
-                        introduced,
-                        native,
-                    });
+                    function.overloads.push(Overload { signature, introduced, native });
                 }
             }
         }
@@ -188,11 +174,7 @@ mod tests {
         for library in KUBERNETES_LIBRARIES {
             for declaration in library.functions {
                 for signature in declaration.signatures {
-                    assert!(
-                        Signature::read(signature).is_some(),
-                        "{}: {signature}",
-                        declaration.name
-                    );
+                    assert!(Signature::read(signature).is_some(), "{}: {signature}", declaration.name);
                 }
             }
         }

@@ -9,60 +9,29 @@ use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-pub(crate) static NET: Library = Library {
-    introduced: 30,
-    functions: &FUNCTIONS,
-};
+pub(crate) static NET: Library = Library { introduced: 30, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 18] = [
-    declare("ip", &["(string) -> net.IP"], |_, args| {
-        Ok(address_value(parse_address(text(args)?)?))
-    }),
-    declare("ip", &["net.CIDR.() -> net.IP"], |_, args| {
-        Ok(address_value(block(args)?.address))
-    }),
-    declare("isIP", &["(string) -> bool"], |_, args| {
-        Ok(Value::Bool(parse_address(text(args)?).is_ok()))
-    }),
+    declare("ip", &["(string) -> net.IP"], |_, args| Ok(address_value(parse_address(text(args)?)?))),
+    declare("ip", &["net.CIDR.() -> net.IP"], |_, args| Ok(address_value(block(args)?.address))),
+    declare("isIP", &["(string) -> bool"], |_, args| Ok(Value::Bool(parse_address(text(args)?).is_ok()))),
     declare("ip.isCanonical", &["(string) -> bool"], |_, args| {
         let text = text(args)?;
         Ok(Value::Bool(parse_address(text)?.to_string() == text))
     }),
-    declare("family", &["net.IP.() -> int"], |_, args| {
-        Ok(Value::Int(if address(args)?.is_ipv4() { 4 } else { 6 }))
-    }),
+    declare("family", &["net.IP.() -> int"], |_, args| Ok(Value::Int(if address(args)?.is_ipv4() { 4 } else { 6 }))),
     declare("isUnspecified", ASKED, |_, args| ask(args, |a| a.is_unspecified())),
     declare("isLoopback", ASKED, |_, args| ask(args, |a| a.is_loopback())),
-    declare("isLinkLocalMulticast", ASKED, |_, args| {
-        ask(args, is_link_local_multicast)
-    }),
+    declare("isLinkLocalMulticast", ASKED, |_, args| ask(args, is_link_local_multicast)),
     declare("isLinkLocalUnicast", ASKED, |_, args| ask(args, is_link_local_unicast)),
     declare("isGlobalUnicast", ASKED, |_, args| ask(args, is_global_unicast)),
-    declare("string", &["(net.IP) -> string"], |_, args| {
-        Ok(Value::string(address(args)?.to_string()))
-    }),
-    declare("cidr", &["(string) -> net.CIDR"], |_, args| {
-        Ok(Value::Opaque(Arc::new(parse_block(text(args)?)?)))
-    }),
-    declare("isCIDR", &["(string) -> bool"], |_, args| {
-        Ok(Value::Bool(parse_block(text(args)?).is_ok()))
-    }),
-    declare(
-        "containsIP",
-        &["net.CIDR.(string) -> bool", "net.CIDR.(net.IP) -> bool"],
-        contains_ip,
-    ),
-    declare(
-        "containsCIDR",
-        &["net.CIDR.(string) -> bool", "net.CIDR.(net.CIDR) -> bool"],
-        contains_cidr,
-    ),
-    declare("prefixLength", &["net.CIDR.() -> int"], |_, args| {
-        Ok(Value::Int(block(args)?.bits.into()))
-    }),
-    declare("masked", &["net.CIDR.() -> net.CIDR"], |_, args| {
-        Ok(Value::Opaque(Arc::new(block(args)?.masked())))
-    }),
+    declare("string", &["(net.IP) -> string"], |_, args| Ok(Value::string(address(args)?.to_string()))),
+    declare("cidr", &["(string) -> net.CIDR"], |_, args| Ok(Value::Opaque(Arc::new(parse_block(text(args)?)?)))),
+    declare("isCIDR", &["(string) -> bool"], |_, args| Ok(Value::Bool(parse_block(text(args)?).is_ok()))),
+    declare("containsIP", &["net.CIDR.(string) -> bool", "net.CIDR.(net.IP) -> bool"], contains_ip),
+    declare("containsCIDR", &["net.CIDR.(string) -> bool", "net.CIDR.(net.CIDR) -> bool"], contains_cidr),
+    declare("prefixLength", &["net.CIDR.() -> int"], |_, args| Ok(Value::Int(block(args)?.bits.into()))),
+    declare("masked", &["net.CIDR.() -> net.CIDR"], |_, args| Ok(Value::Opaque(Arc::new(block(args)?.masked())))),
     declare("string", &["(net.CIDR) -> string"], |_, args| {
         let block = block(args)?;
         Ok(Value::string(format!("{}/{}", block.address, block.bits)))
@@ -110,10 +79,7 @@ impl Opaque for Block {
 
 impl Block {
     fn masked(&self) -> Self {
-        Self {
-            address: truncated(self.address, self.bits),
-            bits: self.bits,
-        }
+        Self { address: truncated(self.address, self.bits), bits: self.bits }
     }
 
     fn contains(&self, address: IpAddr) -> bool {
@@ -145,16 +111,12 @@ fn text(args: &[Value]) -> Result<&str, EvalError> {
 
 fn parse_address(text: &str) -> Result<IpAddr, EvalError> {
     if text.contains('%') {
-        return Err(EvalError::Runtime(format!(
-            "IP address {} with zone value is not allowed",
-            go_quote(text)
-        )));
+        return Err(EvalError::Runtime(format!("IP address {} with zone value is not allowed", go_quote(text))));
     }
     match text.parse() {
-        Ok(IpAddr::V6(a)) if a.to_ipv4_mapped().is_some() => Err(EvalError::Runtime(format!(
-            "IPv4-mapped IPv6 address {} is not allowed",
-            go_quote(text)
-        ))),
+        Ok(IpAddr::V6(a)) if a.to_ipv4_mapped().is_some() => {
+            Err(EvalError::Runtime(format!("IPv4-mapped IPv6 address {} is not allowed", go_quote(text))))
+        }
         Ok(address) => Ok(address),
         Err(_) => Err(EvalError::Runtime(format!(
             "IP Address {0} parse error during conversion from string: ParseAddr({0}): unable to parse IP",
@@ -180,11 +142,7 @@ fn parse_block(text: &str) -> Result<Block, EvalError> {
         return Err(failed());
     };
     let most = if address.is_ipv4() { 32 } else { 128 };
-    if bits > most {
-        Err(failed())
-    } else {
-        Ok(Block { address, bits })
-    }
+    if bits > most { Err(failed()) } else { Ok(Block { address, bits }) }
 }
 
 fn address_value(address: IpAddr) -> Value {

@@ -7,16 +7,10 @@ use crate::cel::time::Span;
 use crate::cel::value::{Key, Value};
 use std::cmp::Ordering;
 
-pub(crate) static STANDARD: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
 
 /// Numbers of different types compare since 1.28.
-pub(crate) static CROSS_TYPE: Library = Library {
-    introduced: 28,
-    functions: &CROSS_TYPE_FUNCTIONS,
-};
+pub(crate) static CROSS_TYPE: Library = Library { introduced: 28, functions: &CROSS_TYPE_FUNCTIONS };
 
 const MIXED: &[&str] = &[
     "(int, double) -> bool",
@@ -79,24 +73,8 @@ static FUNCTIONS: [Declaration; 20] = [
         ],
         subtract,
     ),
-    declare(
-        "_*_",
-        &[
-            "(double, double) -> double",
-            "(int, int) -> int",
-            "(uint, uint) -> uint",
-        ],
-        multiply,
-    ),
-    declare(
-        "_/_",
-        &[
-            "(double, double) -> double",
-            "(int, int) -> int",
-            "(uint, uint) -> uint",
-        ],
-        divide,
-    ),
+    declare("_*_", &["(double, double) -> double", "(int, int) -> int", "(uint, uint) -> uint"], multiply),
+    declare("_/_", &["(double, double) -> double", "(int, int) -> int", "(uint, uint) -> uint"], divide),
     declare("_%_", &["(int, int) -> int", "(uint, uint) -> uint"], modulo),
     declare("-_", &["(double) -> double", "(int) -> int"], negate),
     declare("@in", &["(A, list(A)) -> bool", "(A, map(A, B)) -> bool"], contained),
@@ -119,11 +97,7 @@ static FUNCTIONS: [Declaration; 20] = [
     declare("endsWith", &["string.(string) -> bool"], ends_with),
     declare("dyn", &["(A) -> dyn"], same),
     declare("type", &["(A) -> type"], type_of),
-    declare(
-        "matches",
-        &["string.(string) -> bool", "(string, string) -> bool"],
-        super::regex::matches,
-    ),
+    declare("matches", &["string.(string) -> bool", "(string, string) -> bool"], super::regex::matches),
 ];
 
 fn mismatch() -> EvalError {
@@ -148,10 +122,7 @@ fn same_value(args: &[Value]) -> Result<bool, EvalError> {
         }
         [a @ (Value::List(_) | Value::Map(_)), b] => {
             let (a, b) = (a.type_name(), b.type_name());
-            Err(EvalError::unknown(
-                format!("a {a} compared with a {b}: an error since 1.37, false before"),
-                0,
-            ))
+            Err(EvalError::unknown(format!("a {a} compared with a {b}: an error since 1.37, false before"), 0))
         }
         [a, b] => Ok(a == b),
         _ => Err(mismatch()),
@@ -186,15 +157,11 @@ fn greater_or_equal(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 }
 
 fn integer(value: Option<i64>) -> Outcome {
-    value
-        .map(Value::Int)
-        .ok_or_else(|| EvalError::runtime("integer overflow"))
+    value.map(Value::Int).ok_or_else(|| EvalError::runtime("integer overflow"))
 }
 
 fn unsigned(value: Option<u64>) -> Outcome {
-    value
-        .map(Value::Uint)
-        .ok_or_else(|| EvalError::runtime("unsigned integer overflow"))
+    value.map(Value::Uint).ok_or_else(|| EvalError::runtime("unsigned integer overflow"))
 }
 
 fn span(nanos: Option<i64>) -> Outcome {
@@ -205,9 +172,7 @@ fn span(nanos: Option<i64>) -> Outcome {
 }
 
 fn instant(value: Option<crate::cel::time::Timestamp>) -> Outcome {
-    value
-        .map(Value::Timestamp)
-        .ok_or_else(|| EvalError::runtime("timestamp overflow"))
+    value.map(Value::Timestamp).ok_or_else(|| EvalError::runtime("timestamp overflow"))
 }
 
 fn add(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -282,9 +247,7 @@ fn contained(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     match args {
         [element, Value::List(items)] => Ok(Value::Bool(items.contains(element))),
         [Value::String(key), Value::Map(map)] => Ok(Value::Bool(map.get_str(key).is_some())),
-        [key, Value::Map(map)] => Ok(Value::Bool(
-            Key::from_value(key).is_some_and(|key| map.get(&key).is_some()),
-        )),
+        [key, Value::Map(map)] => Ok(Value::Bool(Key::from_value(key).is_some_and(|key| map.get(&key).is_some()))),
         _ => Err(mismatch()),
     }
 }

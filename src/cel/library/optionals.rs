@@ -5,10 +5,7 @@ use crate::cel::error::EvalError;
 use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
-pub(crate) static OPTIONALS: Library = Library {
-    introduced: 28,
-    functions: &FUNCTIONS,
-};
+pub(crate) static OPTIONALS: Library = Library { introduced: 28, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 8] = [
     declare("optional.of", &["(A) -> optional(A)"], of),
@@ -48,10 +45,7 @@ fn unwrap_present(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let mut present = Vec::new();
     for item in items.iter() {
         let Value::Optional(inner) = item else {
-            return Err(EvalError::Runtime(format!(
-                "value {} is not optional",
-                item.type_name()
-            )));
+            return Err(EvalError::Runtime(format!("value {} is not optional", item.type_name())));
         };
         present.extend(inner.as_deref().cloned());
     }

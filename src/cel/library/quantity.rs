@@ -11,46 +11,29 @@ use std::any::Any;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-pub(crate) static QUANTITY: Library = Library {
-    introduced: 28,
-    functions: &FUNCTIONS,
-};
+pub(crate) static QUANTITY: Library = Library { introduced: 28, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 11] = [
     declare("quantity", &["(string) -> kubernetes.Quantity"], to_quantity),
     declare("isQuantity", &["(string) -> bool"], is_quantity),
-    declare("sign", &["(kubernetes.Quantity) -> int"], |_, args| {
-        Ok(Value::Int(this(args)?.nanos.signum() as i64))
+    declare("sign", &["(kubernetes.Quantity) -> int"], |_, args| Ok(Value::Int(this(args)?.nanos.signum() as i64))),
+    declare("isGreaterThan", &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"], |_, args| {
+        Ok(Value::Bool(order(args)?.is_gt()))
     }),
-    declare(
-        "isGreaterThan",
-        &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"],
-        |_, args| Ok(Value::Bool(order(args)?.is_gt())),
-    ),
-    declare(
-        "isLessThan",
-        &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"],
-        |_, args| Ok(Value::Bool(order(args)?.is_lt())),
-    ),
-    declare(
-        "compareTo",
-        &["kubernetes.Quantity.(kubernetes.Quantity) -> int"],
-        |_, args| Ok(Value::Int(order(args)? as i64)),
-    ),
-    declare(
-        "asApproximateFloat",
-        &["kubernetes.Quantity.() -> double"],
-        |_, args| Ok(Value::Double(this(args)?.nanos as f64 / NANO as f64)),
-    ),
+    declare("isLessThan", &["kubernetes.Quantity.(kubernetes.Quantity) -> bool"], |_, args| {
+        Ok(Value::Bool(order(args)?.is_lt()))
+    }),
+    declare("compareTo", &["kubernetes.Quantity.(kubernetes.Quantity) -> int"], |_, args| {
+        Ok(Value::Int(order(args)? as i64))
+    }),
+    declare("asApproximateFloat", &["kubernetes.Quantity.() -> double"], |_, args| {
+        Ok(Value::Double(this(args)?.nanos as f64 / NANO as f64))
+    }),
     declare("asInteger", &["kubernetes.Quantity.() -> int"], |_, args| {
         let whole = this(args)?.whole();
-        whole
-            .map(Value::Int)
-            .ok_or_else(|| EvalError::runtime("cannot convert value to integer"))
+        whole.map(Value::Int).ok_or_else(|| EvalError::runtime("cannot convert value to integer"))
     }),
-    declare("isInteger", &["kubernetes.Quantity.() -> bool"], |_, args| {
-        Ok(Value::Bool(this(args)?.whole().is_some()))
-    }),
+    declare("isInteger", &["kubernetes.Quantity.() -> bool"], |_, args| Ok(Value::Bool(this(args)?.whole().is_some()))),
     declare("add", ARITHMETIC, |_, args| combine(args, i128::checked_add)),
     declare("sub", ARITHMETIC, |_, args| combine(args, i128::checked_sub)),
 ];
@@ -75,10 +58,7 @@ impl Opaque for Quantity {
     }
 
     fn equals(&self, other: &dyn Opaque) -> Option<bool> {
-        other
-            .as_any()
-            .downcast_ref::<Self>()
-            .map(|other| other.nanos == self.nanos)
+        other.as_any().downcast_ref::<Self>().map(|other| other.nanos == self.nanos)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -92,9 +72,7 @@ impl Quantity {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, suffix) = rest.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
@@ -102,21 +80,14 @@ impl Quantity {
         }
         let (numerator, denominator) = scale(suffix)?;
         let digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
-        let divisor = 10_i128
-            .checked_pow(u32::try_from(fraction.len()).ok()?)?
-            .checked_mul(denominator)?;
+        let divisor = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?.checked_mul(denominator)?;
         let nanos = div_up(digits.checked_mul(numerator)?.checked_mul(NANO)?, divisor);
         let scale = written_scale(whole.trim_start_matches('0').len(), fraction.len(), suffix);
-        Some(Self {
-            nanos: if negative { -nanos } else { nanos },
-            scale,
-        })
+        Some(Self { nanos: if negative { -nanos } else { nanos }, scale })
     }
 
     fn whole(self) -> Option<i64> {
-        self.scale
-            .filter(|scale| *scale >= 0)
-            .and_then(|_| i64::try_from(self.nanos / NANO).ok())
+        self.scale.filter(|scale| *scale >= 0).and_then(|_| i64::try_from(self.nanos / NANO).ok())
     }
 }
 
@@ -137,28 +108,14 @@ fn div_up(n: i128, by: i128) -> i128 {
 }
 
 const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-const DECIMAL: [(&str, i32); 10] = [
-    ("n", -9),
-    ("u", -6),
-    ("m", -3),
-    ("", 0),
-    ("k", 3),
-    ("M", 6),
-    ("G", 9),
-    ("T", 12),
-    ("P", 15),
-    ("E", 18),
-];
+const DECIMAL: [(&str, i32); 10] =
+    [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
 
 /// The power of ten of a decimal suffix or exponent.
 fn exponent_of(suffix: &str) -> Option<i32> {
     match DECIMAL.iter().find(|(name, _)| *name == suffix) {
         Some((_, exponent)) => Some(*exponent),
-        None => suffix
-            .strip_prefix(['e', 'E'])
-            .filter(|digits| !digits.is_empty())?
-            .parse()
-            .ok(),
+        None => suffix.strip_prefix(['e', 'E']).filter(|digits| !digits.is_empty())?.parse().ok(),
     }
 }
 
@@ -195,15 +152,8 @@ fn is_quantity(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 
 fn amount(value: Option<&Value>) -> Result<Quantity, EvalError> {
     match value {
-        Some(Value::Int(n)) => Ok(Quantity {
-            nanos: i128::from(*n) * NANO,
-            scale: Some(0),
-        }),
-        Some(Value::Opaque(opaque)) => opaque
-            .as_any()
-            .downcast_ref()
-            .copied()
-            .ok_or_else(EvalError::no_such_overload),
+        Some(Value::Int(n)) => Ok(Quantity { nanos: i128::from(*n) * NANO, scale: Some(0) }),
+        Some(Value::Opaque(opaque)) => opaque.as_any().downcast_ref().copied().ok_or_else(EvalError::no_such_overload),
         _ => Err(EvalError::no_such_overload()),
     }
 }
@@ -244,14 +194,8 @@ mod tests {
         assert_eq!(nanos("-.5"), Some(-NANO / 2));
         assert_eq!(nanos("0.1n"), Some(1));
         let whole = |text: &str| Quantity::parse(text).and_then(Quantity::whole);
-        assert_eq!(
-            (whole("1.0"), whole("1000m"), whole("1.5Gi"), whole("0.1Ki")),
-            (None, None, None, None)
-        );
-        assert_eq!(
-            (whole("1e3"), whole("2Gi"), whole("007")),
-            (Some(1000), Some(2_147_483_648), Some(7))
-        );
+        assert_eq!((whole("1.0"), whole("1000m"), whole("1.5Gi"), whole("0.1Ki")), (None, None, None, None));
+        assert_eq!((whole("1e3"), whole("2Gi"), whole("007")), (Some(1000), Some(2_147_483_648), Some(7)));
         for bad in ["", "a", "1.2.3", "1 ", "1Kb", "e3", "1e", "--1"] {
             assert_eq!(nanos(bad), None, "{bad}");
         }

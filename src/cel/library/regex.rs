@@ -11,21 +11,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) static KUBERNETES: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static KUBERNETES: Library = Library { introduced: 0, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 2] = [
     declare("find", &["string.(string) -> string"], find),
-    declare(
-        "findAll",
-        &[
-            "string.(string) -> list(string)",
-            "string.(string, int) -> list(string)",
-        ],
-        find_all,
-    ),
+    declare("findAll", &["string.(string) -> list(string)", "string.(string, int) -> list(string)"], find_all),
 ];
 
 /// How many patterns a thread keeps compiled.
@@ -67,9 +57,7 @@ fn find(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let [Value::String(text), Value::String(pattern)] = args else {
         return Err(EvalError::no_such_overload());
     };
-    Ok(Value::string(
-        compiled(pattern)?.find(text).map_or("", |found| found.as_str()),
-    ))
+    Ok(Value::string(compiled(pattern)?.find(text).map_or("", |found| found.as_str())))
 }
 
 fn find_all(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -80,12 +68,7 @@ fn find_all(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let regex = compiled(pattern)?;
-    Ok(Value::list(
-        regex
-            .find_iter(text)
-            .take(limit)
-            .map(|found| Value::string(found.as_str())),
-    ))
+    Ok(Value::list(regex.find_iter(text).take(limit).map(|found| Value::string(found.as_str()))))
 }
 
 /// The same pattern in the dialect of the `regex` crate.
@@ -166,11 +149,7 @@ fn escape(c: char, in_class: bool) -> String {
         'B' if !in_class => return "(?-u:\\B)".into(),
         c => return format!("\\{c}"),
     };
-    if in_class {
-        class.to_owned()
-    } else {
-        format!("[{class}]")
-    }
+    if in_class { class.to_owned() } else { format!("[{class}]") }
 }
 
 #[cfg(test)]
@@ -202,9 +181,6 @@ mod tests {
 
     #[test]
     fn a_pattern_that_does_not_compile_is_not_guessed() {
-        assert!(matches!(
-            compiled(&Arc::from("(")),
-            Err(EvalError::CannotEvaluate { .. })
-        ));
+        assert!(matches!(compiled(&Arc::from("(")), Err(EvalError::CannotEvaluate { .. })));
     }
 }

@@ -5,10 +5,7 @@ use crate::cel::error::EvalError;
 use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
-pub(crate) static SETS: Library = Library {
-    introduced: 29,
-    functions: &FUNCTIONS,
-};
+pub(crate) static SETS: Library = Library { introduced: 29, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 3] = [
     declare("sets.contains", &["(list(A), list(A)) -> bool"], contains),

@@ -6,57 +6,21 @@ use crate::cel::error::EvalError;
 use crate::cel::eval::Runtime;
 use crate::cel::value::Value;
 
-pub(crate) static STANDARD: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
 /// Version 2 of the extension came with 1.29.
-pub(crate) static FORMATTING: Library = Library {
-    introduced: 29,
-    functions: &NEWER,
-};
+pub(crate) static FORMATTING: Library = Library { introduced: 29, functions: &NEWER };
 
 static FUNCTIONS: [Declaration; 10] = [
     declare("charAt", &["string.(int) -> string"], char_at),
-    declare(
-        "indexOf",
-        &["string.(string) -> int", "string.(string, int) -> int"],
-        index_of,
-    ),
-    declare(
-        "lastIndexOf",
-        &["string.(string) -> int", "string.(string, int) -> int"],
-        last_index_of,
-    ),
+    declare("indexOf", &["string.(string) -> int", "string.(string, int) -> int"], index_of),
+    declare("lastIndexOf", &["string.(string) -> int", "string.(string, int) -> int"], last_index_of),
     declare("lowerAscii", &["string.() -> string"], lower_ascii),
     declare("upperAscii", &["string.() -> string"], upper_ascii),
-    declare(
-        "replace",
-        &[
-            "string.(string, string) -> string",
-            "string.(string, string, int) -> string",
-        ],
-        replace,
-    ),
-    declare(
-        "split",
-        &[
-            "string.(string) -> list(string)",
-            "string.(string, int) -> list(string)",
-        ],
-        split,
-    ),
-    declare(
-        "substring",
-        &["string.(int) -> string", "string.(int, int) -> string"],
-        substring,
-    ),
+    declare("replace", &["string.(string, string) -> string", "string.(string, string, int) -> string"], replace),
+    declare("split", &["string.(string) -> list(string)", "string.(string, int) -> list(string)"], split),
+    declare("substring", &["string.(int) -> string", "string.(int, int) -> string"], substring),
     declare("trim", &["string.() -> string"], trim),
-    declare(
-        "join",
-        &["list(string).() -> string", "list(string).(string) -> string"],
-        join,
-    ),
+    declare("join", &["list(string).() -> string", "list(string).(string) -> string"], join),
 ];
 
 static NEWER: [Declaration; 2] = [
@@ -107,10 +71,7 @@ fn index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     }
     let skipped = characters(text, 0, from);
     let rest = text.get(skipped.len()..).unwrap_or_default();
-    Ok(Value::Int(
-        rest.find(&**part)
-            .map_or(-1, |at| from + length(rest.get(..at).unwrap_or_default())),
-    ))
+    Ok(Value::Int(rest.find(&**part).map_or(-1, |at| from + length(rest.get(..at).unwrap_or_default()))))
 }
 
 fn last_index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -131,8 +92,7 @@ fn last_index_of(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 /// The last place, at most `last`, where `part` starts.
 fn last_found(text: &str, part: &str, last: i64) -> i64 {
     let head = characters(text, 0, last.saturating_add(length(part)));
-    head.rfind(part)
-        .map_or(-1, |at| length(head.get(..at).unwrap_or_default()))
+    head.rfind(part).map_or(-1, |at| length(head.get(..at).unwrap_or_default()))
 }
 
 fn lower_ascii(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
@@ -152,12 +112,9 @@ fn upper_ascii(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
 fn replace(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let (text, old, new, count) = match args {
         [Value::String(text), Value::String(old), Value::String(new)] => (text, old, new, usize::MAX),
-        [
-            Value::String(text),
-            Value::String(old),
-            Value::String(new),
-            Value::Int(n),
-        ] => (text, old, new, usize::try_from(*n).unwrap_or(usize::MAX)),
+        [Value::String(text), Value::String(old), Value::String(new), Value::Int(n)] => {
+            (text, old, new, usize::try_from(*n).unwrap_or(usize::MAX))
+        }
         _ => return Err(mismatch()),
     };
     let places = text.matches(&**old).take(count).count();
@@ -205,9 +162,7 @@ fn substring(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     };
     let size = length(text);
     if start > end && args.len() == 3 {
-        return Err(EvalError::Runtime(format!(
-            "invalid substring range. start: {start}, end: {end}"
-        )));
+        return Err(EvalError::Runtime(format!("invalid substring range. start: {start}, end: {end}")));
     }
     if start < 0 || start > size {
         return Err(out_of_range(start));
@@ -238,12 +193,7 @@ fn join(runtime: &mut Runtime<'_>, args: &[Value]) -> Outcome {
         };
         parts.push(part);
     }
-    charge_text(
-        runtime,
-        parts.iter().map(|part| part.len()).sum(),
-        parts.len(),
-        separator.len(),
-    )?;
+    charge_text(runtime, parts.iter().map(|part| part.len()).sum(), parts.len(), separator.len())?;
     Ok(Value::string(parts.join(separator)))
 }
 

@@ -6,10 +6,7 @@ use crate::cel::eval::Runtime;
 use crate::cel::time::{Civil, Span, offset_of_zone};
 use crate::cel::value::Value;
 
-pub(crate) static STANDARD: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static STANDARD: Library = Library { introduced: 0, functions: &FUNCTIONS };
 
 const DATE: &[&str] = &["timestamp.() -> int", "timestamp.(string) -> int"];
 const BOTH: &[&str] = &["timestamp.() -> int", "timestamp.(string) -> int", "duration.() -> int"];

@@ -8,10 +8,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) static URL: Library = Library {
-    introduced: 0,
-    functions: &FUNCTIONS,
-};
+pub(crate) static URL: Library = Library { introduced: 0, functions: &FUNCTIONS };
 
 static FUNCTIONS: [Declaration; 8] = [
     declare("url", &["(string) -> kubernetes.URL"], to_url),
@@ -68,12 +65,7 @@ impl Url {
         };
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let valid = valid_host(host) && valid_escapes(path);
-        valid.then(|| Self {
-            scheme,
-            host: host.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-        })
+        valid.then(|| Self { scheme, host: host.to_owned(), path: path.to_owned(), query: query.to_owned() })
     }
 
     fn split_port(&self) -> (String, String) {
@@ -84,10 +76,7 @@ impl Url {
             }
             _ => (self.host.as_str(), ""),
         };
-        (
-            name.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port.to_owned(),
-        )
+        (name.trim_start_matches('[').trim_end_matches(']').to_owned(), port.to_owned())
     }
 }
 
@@ -104,18 +93,14 @@ fn valid_host(host: &str) -> bool {
         },
         None => host.find(':').and_then(|at| host.get(at..)).unwrap_or_default(),
     };
-    let port_is_number = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    let port_is_number =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
     port_is_number && valid_escapes(host) && !host.contains(['<', '>', '"', '^', '`', '{', '}', '|', '\\'])
 }
 
 fn valid_escapes(text: &str) -> bool {
-    text.match_indices('%').all(|(at, _)| {
-        text.get(at + 1..at + 3)
-            .is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
-    })
+    text.match_indices('%')
+        .all(|(at, _)| text.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())))
 }
 
 /// Whether Go's `url.ParseRequestURI` takes it.
@@ -155,22 +140,13 @@ fn part(args: &[Value], part: fn(&Url) -> String) -> Outcome {
 
 fn query(_: &mut Runtime<'_>, args: &[Value]) -> Outcome {
     let mut values: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for pair in this(args)?
-        .query
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.contains(';'))
-    {
+    for pair in this(args)?.query.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if let (Some(key), Some(value)) = (unescape(key), unescape(value)) {
             values.entry(key).or_default().push(Value::string(value));
         }
     }
-    Ok(Value::map(
-        values
-            .into_iter()
-            .map(|(key, list)| (Key::String(key.into()), Value::list(list)))
-            .collect(),
-    ))
+    Ok(Value::map(values.into_iter().map(|(key, list)| (Key::String(key.into()), Value::list(list))).collect()))
 }
 
 fn unescape(text: &str) -> Option<String> {
@@ -198,10 +174,7 @@ mod tests {
     #[test]
     fn urls_come_apart() {
         let url = Url::parse("https://user@[::1]:8080/a%20b?x=1&x=2#f").unwrap();
-        assert_eq!(
-            (url.scheme.as_str(), url.host.as_str(), url.path.as_str()),
-            ("https", "[::1]:8080", "/a%20b")
-        );
+        assert_eq!((url.scheme.as_str(), url.host.as_str(), url.path.as_str()), ("https", "[::1]:8080", "/a%20b"));
         assert_eq!(url.split_port(), ("::1".into(), "8080".into()));
         assert!(is_url("/a") && !is_url("a") && !is_url("../a") && !is_url("https://a:b") && !is_url(""));
     }

@@ -26,14 +26,7 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub fn new(env: &'a Env, role: Role) -> Self {
-        Self {
-            env,
-            role,
-            types: Substitution::default(),
-            locals: Vec::new(),
-            found: Vec::new(),
-            literals: Vec::new(),
-        }
+        Self { env, role, types: Substitution::default(), locals: Vec::new(), found: Vec::new(), literals: Vec::new() }
     }
 
     /// The settled result and everything found, in the order of the text.
@@ -81,11 +74,7 @@ impl<'a> Checker<'a> {
         match &node.kind {
             Kind::Literal(value) => literal_type(value),
             Kind::Ident(name) => self.ident(name, node.at),
-            Kind::Select {
-                operand,
-                field,
-                optional,
-            } => {
+            Kind::Select { operand, field, optional } => {
                 if *optional {
                     self.require_optionals(node.at);
                 }
@@ -95,11 +84,7 @@ impl<'a> Checker<'a> {
                 self.select(operand, field, false, node.at);
                 Type::Bool
             }
-            Kind::Index {
-                operand,
-                index,
-                optional,
-            } => self.index(operand, index, *optional, node.at),
+            Kind::Index { operand, index, optional } => self.index(operand, index, *optional, node.at),
             Kind::Not(operand) => {
                 let t = self.check(operand);
                 self.resolve_overload(node.at, "!_", false, &[(vec![Type::Bool], Type::Bool)], &[t])
@@ -133,12 +118,7 @@ impl<'a> Checker<'a> {
     }
 
     fn ident(&mut self, name: &Arc<str>, at: usize) -> Type {
-        let local = self
-            .locals
-            .iter()
-            .rev()
-            .find(|(local, _)| local == name)
-            .map(|(_, t)| t.clone());
+        let local = self.locals.iter().rev().find(|(local, _)| local == name).map(|(_, t)| t.clone());
         match local.or_else(|| declarations::name(self.env, self.role, name)) {
             Some(t) => t,
             None => self.undeclared(at, name),
@@ -193,13 +173,7 @@ impl<'a> Checker<'a> {
     fn conditional(&mut self, [condition, yes, no]: &[Node; 3], at: usize) -> Type {
         let args = [self.check(condition), self.check(yes), self.check(no)];
         let a = Type::Param("A".into());
-        self.resolve_overload(
-            at,
-            "_?_:_",
-            false,
-            &[(vec![Type::Bool, a.clone(), a.clone()], a)],
-            &args,
-        )
+        self.resolve_overload(at, "_?_:_", false, &[(vec![Type::Bool, a.clone(), a.clone()], a)], &args)
     }
 
     fn call(&mut self, call: &Call, at: usize) -> Type {
@@ -211,24 +185,13 @@ impl<'a> Checker<'a> {
         if root == "jsonpatch" && !self.role.is_mutation() {
             return self.undeclared(at, root);
         }
-        let offered: Vec<&Overload> = function
-            .overloads
-            .iter()
-            .filter(|o| self.offers(o.introduced))
-            .collect();
+        let offered: Vec<&Overload> = function.overloads.iter().filter(|o| self.offers(o.introduced)).collect();
         if offered.is_empty() {
-            let introduced = function
-                .overloads
-                .iter()
-                .map(|o| o.introduced)
-                .min()
-                .unwrap_or_default();
+            let introduced = function.overloads.iter().map(|o| o.introduced).min().unwrap_or_default();
             let message = format!("undeclared reference to '{root}' (in container '')");
             return self.report_newer(at, message, introduced);
         }
-        let fitting_style = offered
-            .iter()
-            .filter(|overload| overload.signature.member == call.member);
+        let fitting_style = offered.iter().filter(|overload| overload.signature.member == call.member);
         let overloads: Vec<_> = fitting_style
             .map(|overload| (overload.signature.params.clone(), overload.signature.result.clone()))
             .collect();
@@ -270,10 +233,7 @@ impl<'a> Checker<'a> {
             Some((receiver, rest)) if member => format!("{receiver}.({})", rest.join(", ")),
             _ => format!("({})", shown.join(", ")),
         };
-        self.report(
-            at,
-            format!("found no matching overload for '{name}' applied to '{signature}'"),
-        )
+        self.report(at, format!("found no matching overload for '{name}' applied to '{signature}'"))
     }
 
     fn list(&mut self, elements: &[Element]) -> Type {
@@ -281,11 +241,7 @@ impl<'a> Checker<'a> {
         let mut kinds = Vec::with_capacity(elements.len());
         for element in elements {
             let t = self.check(&element.value);
-            let t = if element.optional {
-                self.unwrap_optional(element.value.at, t)
-            } else {
-                t
-            };
+            let t = if element.optional { self.unwrap_optional(element.value.at, t) } else { t };
             kinds.push((element.value.at, t.clone()));
             joined = Some(self.join(element.value.at, joined, t));
         }
@@ -302,11 +258,7 @@ impl<'a> Checker<'a> {
             keys.push((entry.key.at, k.clone()));
             key = Some(self.join(entry.key.at, key, k));
             let v = self.check(&entry.value);
-            let v = if entry.optional {
-                self.unwrap_optional(entry.value.at, v)
-            } else {
-                v
-            };
+            let v = if entry.optional { self.unwrap_optional(entry.value.at, v) } else { v };
             values.push((entry.value.at, v.clone()));
             value = Some(self.join(entry.value.at, value, v));
         }
@@ -339,11 +291,7 @@ impl<'a> Checker<'a> {
         }
         for field in fields {
             let t = self.check(&field.value);
-            let t = if field.optional {
-                self.unwrap_optional(field.value.at, t)
-            } else {
-                t
-            };
+            let t = if field.optional { self.unwrap_optional(field.value.at, t) } else { t };
             match declarations::field(self.env, type_name, &field.name) {
                 None => {
                     self.report(field.at, format!("undefined field '{}'", field.name));
@@ -422,12 +370,9 @@ impl<'a> Checker<'a> {
             MacroKind::TransformMap => Type::map(key, self.check(&m.body)),
             MacroKind::TransformMapEntry => match self.check(&m.body) {
                 entry @ (Type::Map(..) | Type::Dyn | Type::Error) => entry,
-                other => self.no_overload(
-                    m.body.at,
-                    "cel.@mapInsert",
-                    false,
-                    &[Type::map(Type::Dyn, Type::Dyn), other],
-                ),
+                other => {
+                    self.no_overload(m.body.at, "cel.@mapInsert", false, &[Type::map(Type::Dyn, Type::Dyn), other])
+                }
             },
             MacroKind::SortBy => {
                 self.check(&m.body);

@@ -62,11 +62,7 @@ pub(super) const VARIABLES: &str = "kubernetes.variables";
 /// The type of a field, `None` if the type has no such field.
 pub(super) fn field(env: &Env, type_name: &str, field: &str) -> Option<Type> {
     if type_name == VARIABLES {
-        return env
-            .variables
-            .iter()
-            .rfind(|(name, _)| name == field)
-            .map(|(_, t)| declared(t));
+        return env.variables.iter().rfind(|(name, _)| name == field).map(|(_, t)| declared(t));
     }
     if type_name == "JSONPatch" {
         return match field {
@@ -79,10 +75,7 @@ pub(super) fn field(env: &Env, type_name: &str, field: &str) -> Option<Type> {
         return Some(Type::Dyn);
     }
     let wanted = format!("{}.{field}: ", type_name.strip_prefix("kubernetes.")?);
-    FIELDS
-        .lines()
-        .find_map(|line| line.strip_prefix(&wanted))
-        .and_then(Type::read)
+    FIELDS.lines().find_map(|line| line.strip_prefix(&wanted)).and_then(Type::read)
 }
 
 /// The type that a variable of an inferred type is declared with: everything but plain types is `dyn`.
@@ -102,12 +95,10 @@ pub(super) fn name(env: &Env, role: Role, name: &str) -> Option<Type> {
         "request" => Some(Type::object("kubernetes.AdmissionRequest")),
         "namespaceObject" => Some(Type::object("kubernetes.Namespace")),
         "params" => env.params.then_some(Type::Dyn),
-        "authorizer" => role
-            .has_authorizer()
-            .then(|| Type::object("kubernetes.authorization.Authorizer")),
-        "authorizer.requestResource" => role
-            .has_authorizer()
-            .then(|| Type::object("kubernetes.authorization.ResourceCheck")),
+        "authorizer" => role.has_authorizer().then(|| Type::object("kubernetes.authorization.Authorizer")),
+        "authorizer.requestResource" => {
+            role.has_authorizer().then(|| Type::object("kubernetes.authorization.ResourceCheck"))
+        }
         "variables" => has_variables(env, role).then(|| Type::object(VARIABLES)),
         "dyn" => Some(meta(Type::Dyn)),
         name if is_type_name(name) => Some(meta(Type::object(name))),
@@ -148,15 +139,9 @@ mod tests {
 
     #[test]
     fn variables_are_declared_with_plain_types() {
-        let env = Env {
-            variables: vec![("a".into(), Type::list(Type::object("JSONPatch")))],
-            ..Env::default()
-        };
+        let env = Env { variables: vec![("a".into(), Type::list(Type::object("JSONPatch")))], ..Env::default() };
         assert_eq!(field(&env, VARIABLES, "a"), Some(Type::list(Type::Dyn)));
         assert_eq!(field(&env, VARIABLES, "b"), None);
-        assert_eq!(
-            field(&env, "kubernetes.UserInfo", "extra"),
-            Type::read("map(string, list(string))")
-        );
+        assert_eq!(field(&env, "kubernetes.UserInfo", "extra"), Type::read("map(string, list(string))"));
     }
 }

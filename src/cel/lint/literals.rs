@@ -81,13 +81,11 @@ fn bad_result(node: &Node, call: &Call) -> Option<(usize, String)> {
     let all_literal = |elements: &[Element]| elements.iter().all(|element| literal(&element.value));
     let prefix = match call.args.as_slice() {
         [argument] if conversion && literal(argument) => "program instantiation failed: ",
-        [
-            template,
-            Node {
-                kind: Kind::List(values),
-                ..
-            },
-        ] if &*call.name == "format" && literal(template) && all_literal(values) => "",
+        [template, Node { kind: Kind::List(values), .. }]
+            if &*call.name == "format" && literal(template) && all_literal(values) =>
+        {
+            ""
+        }
         _ => return None,
     };
     let scope = Scope::new(Bindings::new());

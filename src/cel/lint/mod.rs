@@ -48,10 +48,7 @@ impl Role {
     }
 
     fn is_mutation(self) -> bool {
-        matches!(
-            self,
-            Self::MutationJsonPatch | Self::MutationApply | Self::MutationVariable
-        )
+        matches!(self, Self::MutationJsonPatch | Self::MutationApply | Self::MutationVariable)
     }
 
     /// The types the result may have; empty for any.
@@ -82,12 +79,7 @@ pub struct Env {
 
 impl Default for Env {
     fn default() -> Self {
-        Self {
-            version: 37,
-            params: false,
-            variables: Vec::new(),
-            environment: &KUBERNETES,
-        }
+        Self { version: 37, params: false, variables: Vec::new(), environment: &KUBERNETES }
     }
 }
 
@@ -106,12 +98,7 @@ pub struct Finding {
 
 impl From<CelError> for Finding {
     fn from(error: CelError) -> Self {
-        Self {
-            message: error.message,
-            line: error.line,
-            column: error.column,
-            since: None,
-        }
+        Self { message: error.message, line: error.line, column: error.column, since: None }
     }
 }
 
@@ -125,22 +112,12 @@ pub fn lint(expression: &str, role: Role, env: &Env) -> Vec<Finding> {
 
 /// The type of an expression, and why it would be refused.
 pub fn infer(expression: &str, role: Role, env: &Env) -> Inferred {
-    let at_start = |message: String| Finding {
-        message,
-        line: 1,
-        column: 1,
-        since: None,
-    };
+    let at_start = |message: String| Finding { message, line: 1, column: 1, since: None };
     if expression.trim().is_empty() {
         return (Type::Error, vec![at_start("expression is not specified".into())]);
     }
     if role == Role::AuditAnnotation && expression.trim().len() > MAX_AUDIT_EXPRESSION {
-        return (
-            Type::Error,
-            vec![at_start(format!(
-                "must not exceed {MAX_AUDIT_EXPRESSION} bytes in length"
-            ))],
-        );
+        return (Type::Error, vec![at_start(format!("must not exceed {MAX_AUDIT_EXPRESSION} bytes in length"))]);
     }
     let node = match parse(expression, env.environment) {
         Ok(node) => node,
@@ -152,12 +129,7 @@ pub fn infer(expression: &str, role: Role, env: &Env) -> Inferred {
     let (result, found) = checker.finish(result);
     let finding = |(at, message, since): (usize, String, Option<u32>)| {
         let (line, column) = position(expression, at);
-        Finding {
-            message,
-            line,
-            column,
-            since,
-        }
+        Finding { message, line, column, since }
     };
     let mut findings: Vec<Finding> = found.into_iter().map(finding).collect();
     if findings.is_empty() {
@@ -169,11 +141,7 @@ pub fn infer(expression: &str, role: Role, env: &Env) -> Inferred {
 /// The API server's words for a result of the wrong type.
 fn wrong_result(role: Role, result: &Type) -> Option<String> {
     let shown = |text: &str| {
-        if text == "null" {
-            "null_type".to_owned()
-        } else {
-            text.to_owned()
-        }
+        if text == "null" { "null_type".to_owned() } else { text.to_owned() }
     };
     let got = shown(&result.to_string());
     match role.results() {
@@ -193,21 +161,12 @@ mod tests {
 
     fn messages(expression: &str, role: Role) -> Vec<String> {
         let variables = vec![("ok".to_owned(), Type::Bool), ("user".to_owned(), Type::Dyn)];
-        let env = Env {
-            variables,
-            ..Env::default()
-        };
-        lint(expression, role, &env)
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        let env = Env { variables, ..Env::default() };
+        lint(expression, role, &env).into_iter().map(|finding| finding.message).collect()
     }
 
     fn refused(expression: &str) -> String {
-        messages(expression, Role::Validation)
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| panic!("accepted: {expression}"))
+        messages(expression, Role::Validation).into_iter().next().unwrap_or_else(|| panic!("accepted: {expression}"))
     }
 
     #[test]
@@ -238,38 +197,23 @@ mod tests {
     fn refusals_use_the_servers_words() {
         let cases = [
             ("object.spec.hostPID", "must evaluate to bool but got dyn"),
-            (
-                "object.spec.?hostPID.orValue(false)",
-                "must evaluate to bool but got dyn",
-            ),
+            ("object.spec.?hostPID.orValue(false)", "must evaluate to bool but got dyn"),
             ("'a'", "must evaluate to bool but got string"),
             ("foo == 1", "undeclared reference to 'foo' (in container '')"),
             ("object.foo(1) == 1", "undeclared reference to 'foo' (in container '')"),
             ("request.object == null", "undefined field 'object'"),
             ("variables.nope", "undefined field 'nope'"),
-            (
-                "1 == 'a'",
-                "found no matching overload for '_==_' applied to '(int, string)'",
-            ),
-            (
-                "'a'.startsWith(1)",
-                "found no matching overload for 'startsWith' applied to 'string.(int)'",
-            ),
+            ("1 == 'a'", "found no matching overload for '_==_' applied to '(int, string)'"),
+            ("'a'.startsWith(1)", "found no matching overload for 'startsWith' applied to 'string.(int)'"),
             ("[1, 'a'] == []", "expected type 'int' but found 'string'"),
             ("{'a': 1, 'b': 'x'} == {}", "expected type 'int' but found 'string'"),
-            (
-                "{'a': '/a', 'b': true} == {}",
-                "expected type 'string' but found 'bool'",
-            ),
+            ("{'a': '/a', 'b': true} == {}", "expected type 'string' but found 'bool'"),
             (
                 "1.all(x, true)",
                 "expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)",
             ),
             ("[1].all(x, x)", "expected type 'bool' but found 'int'"),
-            (
-                "request.name.foo == 1",
-                "type 'string' does not support field selection",
-            ),
+            ("request.name.foo == 1", "type 'string' does not support field selection"),
             ("true && 1", "expected type 'bool' but found 'int'"),
             ("params.x == 1", "undeclared reference to 'params' (in container '')"),
             ("'a'.matches('(')", "invalid matches argument"),
@@ -284,42 +228,24 @@ mod tests {
     fn roles_differ_in_names_and_results() {
         assert!(messages("'x' + request.name", Role::MessageExpression).is_empty());
         assert!(
-            !messages(
-                "authorizer.path('/').check('get').allowed() ? 'a' : 'b'",
-                Role::MessageExpression
-            )
-            .is_empty()
+            !messages("authorizer.path('/').check('get').allowed() ? 'a' : 'b'", Role::MessageExpression).is_empty()
         );
         assert!(!messages("authorizer.path('/').check('get').reason()", Role::AuditAnnotation).is_empty());
-        assert_eq!(
-            messages("1", Role::AuditAnnotation),
-            ["must evaluate to one of [string null_type] but got int"]
-        );
+        assert_eq!(messages("1", Role::AuditAnnotation), ["must evaluate to one of [string null_type] but got int"]);
         assert!(messages("null", Role::AuditAnnotation).is_empty());
         assert!(!messages("variables.ok", Role::MatchCondition).is_empty());
         assert!(messages("[JSONPatch{op: 'add', path: '/a', value: 1}]", Role::MutationJsonPatch).is_empty());
         assert!(messages("[]", Role::MutationJsonPatch).len() == 1);
         assert!(messages("Object{spec: Object.spec{x: 1}}", Role::MutationApply).is_empty());
         let bad = messages("[JSONPatch{op: 1, path: '/a'}]", Role::MutationJsonPatch);
-        assert_eq!(
-            bad,
-            ["expected type of field 'op' is 'string' but provided type is 'int'"]
-        );
+        assert_eq!(bad, ["expected type of field 'op' is 'string' but provided type is 'int'"]);
     }
 
     #[test]
     fn libraries_wait_for_their_version() {
         let accepted_from = |expression: &str| {
             (27..=40).find(|version| {
-                lint(
-                    expression,
-                    Role::Validation,
-                    &Env {
-                        version: *version,
-                        ..Env::default()
-                    },
-                )
-                .is_empty()
+                lint(expression, Role::Validation, &Env { version: *version, ..Env::default() }).is_empty()
             })
         };
         assert_eq!(accepted_from("sets.contains([1], [1])"), Some(30));

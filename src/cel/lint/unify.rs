@@ -90,11 +90,7 @@ impl Substitution {
             if !self.assignable(to, &known) {
                 return Bound::Refused;
             }
-            let general = if is_less_specific(to, &known) {
-                to.clone()
-            } else {
-                known
-            };
+            let general = if is_less_specific(to, &known) { to.clone() } else { known };
             if !self.mentions(&general, id) {
                 self.bound.insert(id, general);
             }
@@ -119,10 +115,7 @@ impl Substitution {
     /// The type with all known variables replaced.
     pub fn resolve(&self, t: &Type) -> Type {
         match t {
-            Type::Var(id) => self
-                .bound
-                .get(id)
-                .map_or_else(|| t.clone(), |known| self.resolve(known)),
+            Type::Var(id) => self.bound.get(id).map_or_else(|| t.clone(), |known| self.resolve(known)),
             Type::List(inner) => Type::list(self.resolve(inner)),
             Type::Optional(inner) => Type::optional(self.resolve(inner)),
             Type::Map(key, value) => Type::map(self.resolve(key), self.resolve(value)),
@@ -149,10 +142,7 @@ enum Bound {
 }
 
 fn is_nullable(t: &Type) -> bool {
-    matches!(
-        t,
-        Type::Null | Type::Object(_) | Type::Optional(_) | Type::Duration | Type::Timestamp
-    )
+    matches!(t, Type::Null | Type::Object(_) | Type::Optional(_) | Type::Duration | Type::Timestamp)
 }
 
 /// The more general of two types that agree.

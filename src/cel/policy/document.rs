@@ -65,32 +65,21 @@ impl Policies {
         let documents: Vec<&Json> = documents.into_iter().collect();
         let of = |kind: &'static str| {
             let all = documents.iter().filter(move |document| text(document, "/kind") == kind);
-            all.map(|document| Policy::read(document, &documents, version))
-                .collect()
+            all.map(|document| Policy::read(document, &documents, version)).collect()
         };
-        Self {
-            validating: of("ValidatingAdmissionPolicy"),
-            mutating: of("MutatingAdmissionPolicy"),
-        }
+        Self { validating: of("ValidatingAdmissionPolicy"), mutating: of("MutatingAdmissionPolicy") }
     }
 
     /// Why the API server would refuse any of them.
     pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
-        self.validating
-            .iter()
-            .chain(&self.mutating)
-            .flat_map(|policy| &policy.refusals)
+        self.validating.iter().chain(&self.mutating).flat_map(|policy| &policy.refusals)
     }
 
     /// Everything that policies say in CEL: policy name, and the expression.
     pub fn programs(&self) -> impl Iterator<Item = (&str, &Program)> {
         self.validating.iter().chain(&self.mutating).flat_map(|policy| {
             let validations = policy.validations.iter();
-            let all = policy
-                .variables
-                .iter()
-                .map(|(_, program)| program)
-                .chain(&policy.match_conditions);
+            let all = policy.variables.iter().map(|(_, program)| program).chain(&policy.match_conditions);
             let all = all.chain(validations.flat_map(|v| std::iter::once(&v.program).chain(&v.message_expression)));
             let all = all.chain(policy.audit_annotations.iter().map(|(_, program)| program));
             all.chain(policy.mutations.iter().map(|mutation| &mutation.program))
@@ -141,11 +130,7 @@ impl Policy {
 fn bindings_of(policy: &str, kind: &str, documents: &[&Json]) -> Vec<Json> {
     let kind = format!("{kind}Binding");
     let bound = |document: &&&Json| text(document, "/kind") == kind && text(document, "/spec/policyName") == policy;
-    documents
-        .iter()
-        .filter(bound)
-        .map(|document| (*document).clone())
-        .collect()
+    documents.iter().filter(bound).map(|document| (*document).clone()).collect()
 }
 
 pub(super) fn text<'a>(document: &'a Json, pointer: &str) -> &'a str {
@@ -153,11 +138,7 @@ pub(super) fn text<'a>(document: &'a Json, pointer: &str) -> &'a str {
 }
 
 fn items<'a>(document: &'a Json, pointer: &str) -> &'a [Json] {
-    document
-        .pointer(pointer)
-        .and_then(Json::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    document.pointer(pointer).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Compiles the expressions of one policy and collects what is refused.
@@ -169,11 +150,7 @@ struct Reader {
 
 impl Reader {
     fn refuse(&mut self, field: String, finding: Finding) {
-        self.refusals.push(Refusal {
-            policy: self.policy.clone(),
-            field,
-            finding,
-        });
+        self.refusals.push(Refusal { policy: self.policy.clone(), field, finding });
     }
 
     /// The program of an expression that the API server would take.
@@ -198,30 +175,18 @@ impl Reader {
         let conditions = items(document, "/spec/matchConditions");
         if conditions.len() > lint::MAX_MATCH_CONDITIONS {
             let message = format!("must have at most {} items", lint::MAX_MATCH_CONDITIONS);
-            let finding = Finding {
-                message,
-                line: 1,
-                column: 1,
-                since: None,
-            };
+            let finding = Finding { message, line: 1, column: 1, since: None };
             self.refuse("spec.matchConditions".into(), finding);
         }
         let compile = |(index, condition): (usize, &Json)| {
             let field = format!("spec.matchConditions[{index}].expression");
-            Some(
-                self.program(text(condition, "/expression").trim(), Role::MatchCondition, field)?
-                    .0,
-            )
+            Some(self.program(text(condition, "/expression").trim(), Role::MatchCondition, field)?.0)
         };
         conditions.iter().enumerate().filter_map(compile).collect()
     }
 
     fn variables(&mut self, document: &Json, mutates: bool) -> Variables {
-        let role = if mutates {
-            Role::MutationVariable
-        } else {
-            Role::Variable
-        };
+        let role = if mutates { Role::MutationVariable } else { Role::Variable };
         let mut named: Vec<(Arc<str>, Program)> = Vec::new();
         for (index, variable) in items(document, "/spec/variables").iter().enumerate() {
             let field = format!("spec.variables[{index}].expression");
@@ -249,11 +214,7 @@ impl Reader {
                 program,
                 message: text(validation, "/message").to_owned(),
                 message_expression: message_expression.map(|(program, _)| program),
-                reason: if reason.is_empty() {
-                    "Invalid".into()
-                } else {
-                    reason.to_owned()
-                },
+                reason: if reason.is_empty() { "Invalid".into() } else { reason.to_owned() },
             }));
         }
         validations
@@ -265,11 +226,7 @@ impl Reader {
             let field = format!("spec.auditAnnotations[{index}].valueExpression");
             let expression = text(annotation, "/valueExpression").trim();
             // The API server takes an `authorizer` here and fails at run time; so do we.
-            let role = if expression.contains("authorizer") {
-                Role::Variable
-            } else {
-                Role::AuditAnnotation
-            };
+            let role = if expression.contains("authorizer") { Role::Variable } else { Role::AuditAnnotation };
             let program = self.program(expression, role, field);
             annotations.extend(program.map(|(program, _)| (text(annotation, "/key").to_owned(), program)));
         }
@@ -281,11 +238,7 @@ impl Reader {
         for (index, mutation) in items(document, "/spec/mutations").iter().enumerate() {
             let (kind, role, name) = match text(mutation, "/patchType") {
                 "JSONPatch" => (MutationKind::JsonPatch, Role::MutationJsonPatch, "jsonPatch"),
-                _ => (
-                    MutationKind::ApplyConfiguration,
-                    Role::MutationApply,
-                    "applyConfiguration",
-                ),
+                _ => (MutationKind::ApplyConfiguration, Role::MutationApply, "applyConfiguration"),
             };
             let field = format!("spec.mutations[{index}].{name}.expression");
             let program = self.program(text(mutation, &format!("/{name}/expression")), role, field);

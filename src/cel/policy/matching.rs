@@ -13,22 +13,13 @@ use serde_json::{Map, Value as Json};
 ///
 /// A selector that does not parse.
 pub(super) fn matches(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {
-    let rules = |field: &str| {
-        constraints
-            .get(field)
-            .and_then(Json::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
-    };
+    let rules = |field: &str| constraints.get(field).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let namespace = match_namespace(constraints, request, surroundings);
     let object = match_object(constraints, request);
     if namespace == Ok(false) || object == Ok(false) {
         return Ok(false);
     }
-    if rules("excludeResourceRules")
-        .iter()
-        .any(|rule| rule_matches(rule, request))
-    {
+    if rules("excludeResourceRules").iter().any(|rule| rule_matches(rule, request)) {
         return Ok(false);
     }
     let included = rules("resourceRules");
@@ -39,18 +30,11 @@ pub(super) fn matches(constraints: &Json, request: &Request, surroundings: &Surr
 }
 
 fn match_namespace(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {
-    let Some(wanted) = constraints
-        .get("namespaceSelector")
-        .filter(|wanted| !selector::is_empty(wanted))
-    else {
+    let Some(wanted) = constraints.get("namespaceSelector").filter(|wanted| !selector::is_empty(wanted)) else {
         return Ok(true);
     };
     if request.is_for_namespace() {
-        let object = if request.object.is_null() {
-            &request.old_object
-        } else {
-            &request.object
-        };
+        let object = if request.object.is_null() { &request.old_object } else { &request.object };
         return selector::matches(wanted, labels(object));
     }
     if request.namespace.is_empty() {
@@ -60,10 +44,7 @@ fn match_namespace(constraints: &Json, request: &Request, surroundings: &Surroun
 }
 
 fn match_object(constraints: &Json, request: &Request) -> Result<bool, String> {
-    let Some(wanted) = constraints
-        .get("objectSelector")
-        .filter(|wanted| !selector::is_empty(wanted))
-    else {
+    let Some(wanted) = constraints.get("objectSelector").filter(|wanted| !selector::is_empty(wanted)) else {
         return Ok(true);
     };
     for object in [&request.object, &request.old_object] {
@@ -90,11 +71,7 @@ fn rule_matches(rule: &Json, request: &Request) -> bool {
 }
 
 fn texts<'a>(rule: &'a Json, field: &str) -> impl Iterator<Item = &'a str> {
-    rule.get(field)
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
+    rule.get(field).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
 }
 
 fn scope_matches(rule: &Json, request: &Request) -> bool {
@@ -123,12 +100,8 @@ mod tests {
         let pod = json!({"metadata": {"name": "p", "labels": {"app": "x"}}});
         let request = Request::create_pod("team", Identity::default(), pod);
         let namespace = json!({"metadata": {"labels": {"env": "prod"}}});
-        let surroundings = Surroundings {
-            authorize: &DenyAll,
-            namespace_object: Some(&namespace),
-            params: &[],
-            redefault: &Ok,
-        };
+        let surroundings =
+            Surroundings { authorize: &DenyAll, namespace_object: Some(&namespace), params: &[], redefault: &Ok };
         matches(&constraints, &request, &surroundings).unwrap()
     }
 
@@ -156,13 +129,9 @@ mod tests {
     #[test]
     fn exclusions_and_selectors_narrow() {
         let pods = rule(&["*"], &[""], &["pods"]);
-        assert!(!selects(
-            json!({"resourceRules": [pods], "excludeResourceRules": [pods]})
-        ));
+        assert!(!selects(json!({"resourceRules": [pods], "excludeResourceRules": [pods]})));
         assert!(selects(json!({"namespaceSelector": {"matchLabels": {"env": "prod"}}})));
-        assert!(selects(
-            json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "team"}}})
-        ));
+        assert!(selects(json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "team"}}})));
         assert!(!selects(json!({"namespaceSelector": {"matchLabels": {"env": "dev"}}})));
         assert!(selects(json!({"objectSelector": {"matchLabels": {"app": "x"}}})));
         assert!(!selects(json!({"objectSelector": {"matchLabels": {"app": "y"}}})));

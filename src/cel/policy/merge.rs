@@ -27,10 +27,7 @@ const LISTS: [(&str, ListKind); 19] = [
     ("spec.volumes", ListKind::Keyed(&["name"])),
     ("spec.imagePullSecrets", ListKind::Keyed(&["name"])),
     ("spec.hostAliases", ListKind::Keyed(&["ip"])),
-    (
-        "spec.topologySpreadConstraints",
-        ListKind::Keyed(&["topologyKey", "whenUnsatisfiable"]),
-    ),
+    ("spec.topologySpreadConstraints", ListKind::Keyed(&["topologyKey", "whenUnsatisfiable"])),
     ("spec.resourceClaims", ListKind::Keyed(&["name"])),
     ("spec.schedulingGates", ListKind::Keyed(&["name"])),
     ("container.env", ListKind::Keyed(&["name"])),
@@ -78,9 +75,7 @@ pub(super) fn apply(kind: &str, object: &Json, configuration: &Json) -> Result<J
     if !atomics.is_empty() {
         let places = atomics.join(", ");
         let message = format!("may not mutate atomic arrays, maps or structs: {places}");
-        return Err(MergeError::Refused(format!(
-            "error applying patch: invalid ApplyConfiguration: {message}"
-        )));
+        return Err(MergeError::Refused(format!("error applying patch: invalid ApplyConfiguration: {message}")));
     }
     let mut merged = object.clone();
     merge(&mut merged, configuration, &mut Path::default());
@@ -96,15 +91,8 @@ struct Path {
 
 impl Path {
     fn field(&self, name: &str) -> Self {
-        let table = if self.table.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.table)
-        };
-        Self {
-            shown: format!("{}.{name}", self.shown),
-            table,
-        }
+        let table = if self.table.is_empty() { name.to_owned() } else { format!("{}.{name}", self.table) };
+        Self { shown: format!("{}.{name}", self.shown), table }
     }
 
     fn element(&self, index: usize) -> Self {
@@ -112,17 +100,11 @@ impl Path {
             "spec.containers" | "spec.initContainers" | "spec.ephemeralContainers" => "container".to_owned(),
             other => format!("{other}[]"),
         };
-        Self {
-            shown: format!("{}[{index}]", self.shown),
-            table,
-        }
+        Self { shown: format!("{}[{index}]", self.shown), table }
     }
 
     fn list_kind(&self) -> &'static ListKind {
-        LISTS
-            .iter()
-            .find(|(path, _)| *path == self.table)
-            .map_or(&ListKind::Atomic, |(_, kind)| kind)
+        LISTS.iter().find(|(path, _)| *path == self.table).map_or(&ListKind::Atomic, |(_, kind)| kind)
     }
 
     fn is_atomic(&self) -> bool {
@@ -202,11 +184,7 @@ pub(super) fn check_type_names(value: &Value) -> Result<(), String> {
     let Value::Struct(root) = value else { return Ok(()) };
     let mut wrong = Vec::new();
     wrong_names(value, &root.type_name, &mut wrong);
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("type mismatch: {}", wrong.join("\n")))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("type mismatch: {}", wrong.join("\n"))) }
 }
 
 fn wrong_names(value: &Value, expected: &str, wrong: &mut Vec<String>) {
@@ -223,10 +201,7 @@ fn wrong_names(value: &Value, expected: &str, wrong: &mut Vec<String>) {
             }
         }
         Value::List(items) => items.iter().for_each(|item| wrong_names(item, expected, wrong)),
-        Value::Map(map) => map
-            .entries()
-            .iter()
-            .for_each(|(_, item)| wrong_names(item, expected, wrong)),
+        Value::Map(map) => map.entries().iter().for_each(|(_, item)| wrong_names(item, expected, wrong)),
         _ => {}
     }
 }
@@ -267,23 +242,11 @@ mod tests {
             Err(MergeError::Refused(message)) => message.rsplit(": ").next().unwrap_or_default().to_owned(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(
-            refused(json!({"spec": {"nodeSelector": {"a": "b"}}})),
-            ".spec.nodeSelector"
-        );
+        assert_eq!(refused(json!({"spec": {"nodeSelector": {"a": "b"}}})), ".spec.nodeSelector");
         let capabilities =
             json!({"spec": {"containers": [{"name": "a", "securityContext": {"capabilities": {"add": ["X"]}}}]}});
-        assert_eq!(
-            refused(capabilities),
-            ".spec.containers[0].securityContext.capabilities.add"
-        );
-        assert_eq!(
-            refused(json!({"spec": {"imagePullSecrets": [{"name": "a"}]}})),
-            ".spec.imagePullSecrets[0]"
-        );
-        assert!(matches!(
-            apply("Service", &json!({}), &json!({})),
-            Err(MergeError::Unknown(_))
-        ));
+        assert_eq!(refused(capabilities), ".spec.containers[0].securityContext.capabilities.add");
+        assert_eq!(refused(json!({"spec": {"imagePullSecrets": [{"name": "a"}]}})), ".spec.imagePullSecrets[0]");
+        assert!(matches!(apply("Service", &json!({}), &json!({})), Err(MergeError::Unknown(_))));
     }
 }

@@ -37,12 +37,7 @@ impl Policies {
             return outcome;
         }
         let invocations = self.invocations(request, surroundings, &mut outcome);
-        let mut run = Run {
-            request,
-            surroundings,
-            object: request.object.clone(),
-            outcome,
-        };
+        let mut run = Run { request, surroundings, object: request.object.clone(), outcome };
         let again: Vec<&Invocation<'_>> = invocations.iter().filter(|invocation| run.invoke(invocation)).collect();
         if run.object != request.object {
             // One more round for the policies that ask for it, as after any change by a mutating plug-in.
@@ -99,11 +94,7 @@ impl Policy {
                 false => Ok(Vec::new()),
             });
             match collected {
-                Ok(all) => found.extend(all.into_iter().map(|param| Invocation {
-                    policy: self,
-                    binding,
-                    param,
-                })),
+                Ok(all) => found.extend(all.into_iter().map(|param| Invocation { policy: self, binding, param })),
                 Err(error) => self.deny(Some(binding), &format!("failed to configure binding: {error}"), outcome),
             }
         }
@@ -175,13 +166,7 @@ impl Run<'_> {
             .with("params", Value::from_json(&invocation.param))
             .with("namespaceObject", self.request.namespace_value(self.surroundings));
         let scope = Scope::with_variables(bindings, Some(&policy.variables));
-        let mut phase = Phase {
-            policy,
-            scope: &scope,
-            budget: Budget {
-                remaining: cost::PER_POLICY,
-            },
-        };
+        let mut phase = Phase { policy, scope: &scope, budget: Budget { remaining: cost::PER_POLICY } };
         let answer = phase.answer(&mutation.program, &mut self.outcome);
         let value = answer.map_err(|OutOfBudget| Failure::Policy(cost::OUT_OF_BUDGET.into()))?;
         let value = value.map_err(Failure::Policy)?;
@@ -213,11 +198,7 @@ fn json_patched(object: &Json, value: &Value) -> Result<Json, String> {
     let mut patched = object.clone();
     for operation in operations.iter() {
         let operation = operation_of(operation)?;
-        let kind = operation
-            .get("op")
-            .and_then(Json::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let kind = operation.get("op").and_then(Json::as_str).unwrap_or_default().to_owned();
         let operation: json_patch::PatchOperation =
             serde_json::from_value(operation).map_err(|_| format!("JSON Patch: Unexpected kind: {kind}"))?;
         match json_patch::patch(&mut patched, std::slice::from_ref(&operation)) {

@@ -74,9 +74,6 @@ impl AdmissionOutcome {
     }
 
     pub(super) fn cannot(&mut self, policy: &str, what: impl ToString) {
-        self.cannot_evaluate.push(Unknown {
-            policy: policy.to_owned(),
-            what: what.to_string(),
-        });
+        self.cannot_evaluate.push(Unknown { policy: policy.to_owned(), what: what.to_string() });
     }
 }

@@ -14,26 +14,15 @@ pub(super) fn collect(policy: &Json, binding: &Json, request: &Request, objects:
     let (Some(kind), Some(reference)) = (policy.pointer("/spec/paramKind"), binding.pointer("/spec/paramRef")) else {
         return Ok(vec![Json::Null]);
     };
-    let text = |object: &'_ Json, pointer: &str| {
-        object
-            .pointer(pointer)
-            .and_then(Json::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text =
+        |object: &'_ Json, pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
     let of_kind = |object: &&Json| {
         text(object, "/apiVersion") == text(kind, "/apiVersion") && text(object, "/kind") == text(kind, "/kind")
     };
     let candidates: Vec<&Json> = objects.iter().filter(of_kind).collect();
-    let namespaced = candidates
-        .iter()
-        .any(|object| !text(object, "/metadata/namespace").is_empty());
+    let namespaced = candidates.iter().any(|object| !text(object, "/metadata/namespace").is_empty());
     let named = text(reference, "/namespace");
-    let namespace = if named.is_empty() {
-        request.namespace.clone()
-    } else {
-        named
-    };
+    let namespace = if named.is_empty() { request.namespace.clone() } else { named };
     if namespaced && namespace.is_empty() {
         return Err("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources".into());
     }
@@ -51,10 +40,7 @@ pub(super) fn collect(policy: &Json, binding: &Json, request: &Request, objects:
 }
 
 fn refers(reference: &Json, object: &Json) -> Result<bool, String> {
-    let name = reference
-        .get("name")
-        .and_then(Json::as_str)
-        .filter(|name| !name.is_empty());
+    let name = reference.get("name").and_then(Json::as_str).filter(|name| !name.is_empty());
     match (name, reference.get("selector").filter(|selector| !selector.is_null())) {
         (Some(_), Some(_)) => Err("paramRef.name and paramRef.selector are mutually exclusive".into()),
         (Some(name), None) => Ok(object.pointer("/metadata/name").and_then(Json::as_str) == Some(name)),

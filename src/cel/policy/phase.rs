@@ -42,9 +42,7 @@ pub(super) enum Matching {
 
 /// Evaluates all match conditions: any false one skips the policy, whatever the others do.
 pub(super) fn match_conditions(policy: &Policy, scope: &Scope<'_>, outcome: &mut AdmissionOutcome) -> Matching {
-    let budget = Budget {
-        remaining: cost::MATCH_CONDITIONS,
-    };
+    let budget = Budget { remaining: cost::MATCH_CONDITIONS };
     let mut phase = Phase { policy, scope, budget };
     let mut errors = Vec::new();
     let mut skips = false;

@@ -54,11 +54,7 @@ pub struct Surroundings<'a> {
 impl Request {
     /// A request to create a pod.
     pub fn create_pod(namespace: &str, identity: Identity, pod: Json) -> Self {
-        let name = pod
-            .pointer("/metadata/name")
-            .and_then(Json::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let name = pod.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
         Self {
             operation: "CREATE".into(),
             version: "v1".into(),
@@ -83,10 +79,7 @@ impl Request {
             "" => self.resource.clone(),
             group => format!("{}.{group}", self.resource),
         };
-        format!(
-            "{resource} {} is forbidden: {message}",
-            crate::field_error::go_quote(&self.name)
-        )
+        format!("{resource} {} is forbidden: {message}", crate::field_error::go_quote(&self.name))
     }
 
     /// The variable `request`.
@@ -111,14 +104,7 @@ impl Request {
 
     /// All names but `namespaceObject`, `params` and `variables`.
     pub(super) fn bindings<'a>(&self, object: &Json, surroundings: &Surroundings<'a>) -> Bindings<'a> {
-        let place = [
-            &self.group,
-            &self.resource,
-            &self.subresource,
-            &self.namespace,
-            &self.name,
-        ]
-        .map(String::as_str);
+        let place = [&self.group, &self.resource, &self.subresource, &self.namespace, &self.name].map(String::as_str);
         let resource = request_resource_value(self.identity.clone(), place);
         Bindings::new()
             .with("object", Value::from_json(object))

@@ -9,22 +9,12 @@ use serde_json::{Map, Value as Json};
 /// An operator that does not exist.
 pub(super) fn matches(selector: &Json, labels: Option<&Map<String, Json>>) -> Result<bool, String> {
     let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Json::as_str);
-    for (key, value) in selector
-        .get("matchLabels")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (key, value) in selector.get("matchLabels").and_then(Json::as_object).into_iter().flatten() {
         if label(key) != value.as_str() {
             return Ok(false);
         }
     }
-    for requirement in selector
-        .get("matchExpressions")
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for requirement in selector.get("matchExpressions").and_then(Json::as_array).into_iter().flatten() {
         if !meets(requirement, label)? {
             return Ok(false);
         }
@@ -46,10 +36,7 @@ fn meets<'a>(requirement: &Json, label: impl Fn(&str) -> Option<&'a str>) -> Res
     let text = |field: &str| requirement.get(field).and_then(Json::as_str).unwrap_or_default();
     let value = label(text("key"));
     let values = requirement.get("values").and_then(Json::as_array);
-    let listed = values
-        .into_iter()
-        .flatten()
-        .any(|listed| listed.as_str() == value && value.is_some());
+    let listed = values.into_iter().flatten().any(|listed| listed.as_str() == value && value.is_some());
     match text("operator") {
         "In" => Ok(listed),
         "NotIn" => Ok(!listed),

@@ -31,12 +31,7 @@ fn binding(kind: &str, policy: &str, fields: Json) -> Json {
 }
 
 fn surroundings<'a>(authorize: &'a dyn Authorize, params: &'a [Json]) -> Surroundings<'a> {
-    Surroundings {
-        authorize,
-        namespace_object: None,
-        params,
-        redefault: &Ok,
-    }
+    Surroundings { authorize, namespace_object: None, params, redefault: &Ok }
 }
 
 fn validate_with(documents: &[Json], authorize: &dyn Authorize, params: &[Json]) -> AdmissionOutcome {
@@ -45,10 +40,7 @@ fn validate_with(documents: &[Json], authorize: &dyn Authorize, params: &[Json])
 }
 
 fn validate(policy_fields: Json, binding_fields: Json) -> AdmissionOutcome {
-    let documents = [
-        policy("Validating", "v", policy_fields),
-        binding("Validating", "v", binding_fields),
-    ];
+    let documents = [policy("Validating", "v", policy_fields), binding("Validating", "v", binding_fields)];
     validate_with(&documents, &DenyAll, &[])
 }
 
@@ -66,18 +58,11 @@ fn denials_speak_as_the_server() {
         {"expression": FALSE, "message": "second"},
     ]});
     let outcome = validate(fields, json!({"validationActions": ["Deny", "Audit"]}));
-    let errors: Vec<_> = outcome
-        .denials
-        .iter()
-        .map(|d| (d.error.as_str(), d.reason.as_str()))
-        .collect();
+    let errors: Vec<_> = outcome.denials.iter().map(|d| (d.error.as_str(), d.reason.as_str())).collect();
     let denied = "pods \"p\" is forbidden: ValidatingAdmissionPolicy 'v' with binding 'v-b' denied request:";
     assert_eq!(
         errors,
-        [
-            (format!("{denied} no p").as_str(), "Forbidden"),
-            (format!("{denied} second").as_str(), "Invalid"),
-        ]
+        [(format!("{denied} no p").as_str(), "Forbidden"), (format!("{denied} second").as_str(), "Invalid"),]
     );
     assert_eq!(outcome.audited, outcome.denials);
     assert!(matches!(outcome.verdict(), Verdict::Denied(first) if first.message == "no p"));
@@ -85,10 +70,7 @@ fn denials_speak_as_the_server() {
 
 #[test]
 fn warnings_do_not_deny() {
-    let outcome = validate(
-        json!({"validations": [{"expression": FALSE}]}),
-        json!({"validationActions": ["Warn"]}),
-    );
+    let outcome = validate(json!({"validations": [{"expression": FALSE}]}), json!({"validationActions": ["Warn"]}));
     let warning =
         format!("Validation failed for ValidatingAdmissionPolicy 'v' with binding 'v-b': failed expression: {FALSE}");
     assert_eq!(outcome.warnings, [warning]);
@@ -104,10 +86,7 @@ fn errors_follow_the_failure_policy() {
         validate(fields, json!({"validationActions": ["Deny"]})).denials.len()
     };
     assert_eq!((fails("Fail", "validations"), fails("Ignore", "validations")), (1, 0));
-    assert_eq!(
-        (fails("Fail", "matchConditions"), fails("Ignore", "matchConditions")),
-        (1, 0)
-    );
+    assert_eq!((fails("Fail", "matchConditions"), fails("Ignore", "matchConditions")), (1, 0));
     let skipping = json!({
         "matchConditions": [
             {"name": "a", "expression": "object.nope == 1"},
@@ -115,10 +94,7 @@ fn errors_follow_the_failure_policy() {
         ],
         "validations": [{"expression": FALSE}],
     });
-    assert_eq!(
-        validate(skipping, json!({"validationActions": ["Deny"]})).verdict(),
-        Verdict::Allowed
-    );
+    assert_eq!(validate(skipping, json!({"validationActions": ["Deny"]})).verdict(), Verdict::Allowed);
 }
 
 #[test]
@@ -142,11 +118,7 @@ fn parameters_come_by_name_or_selector() {
         let bound = json!({"validationActions": ["Deny"], "paramRef": reference});
         let documents = [policy("Validating", "v", fields), binding("Validating", "v", bound)];
         let outcome = validate_with(&documents, &DenyAll, params);
-        outcome
-            .denials
-            .into_iter()
-            .map(|denial| denial.message)
-            .collect::<Vec<_>>()
+        outcome.denials.into_iter().map(|denial| denial.message).collect::<Vec<_>>()
     };
     let config = |name: &str, value: &str| {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"name": value},
@@ -155,10 +127,7 @@ fn parameters_come_by_name_or_selector() {
     let both = [config("a", "p"), config("b", "q")];
     assert!(with(json!({"name": "a"}), &both).is_empty());
     assert_eq!(with(json!({"name": "b"}), &both).len(), 1);
-    assert_eq!(
-        with(json!({"selector": {"matchLabels": {"on": "yes"}}}), &both).len(),
-        1
-    );
+    assert_eq!(with(json!({"selector": {"matchLabels": {"on": "yes"}}}), &both).len(), 1);
     assert!(with(json!({"name": "c", "parameterNotFoundAction": "Allow"}), &both).is_empty());
     assert_eq!(
         with(json!({"name": "c", "parameterNotFoundAction": "Deny"}), &both),
@@ -174,26 +143,16 @@ fn audit_annotations_join_and_their_errors_deny() {
         validate(fields, json!({"validationActions": ["Audit"]}))
     };
     let outcome = annotated("' ' + string(object.metadata.name)");
-    assert_eq!(
-        (
-            outcome.audit_annotations[0].key.as_str(),
-            outcome.audit_annotations[0].value.as_str()
-        ),
-        ("v/k", "p")
-    );
+    assert_eq!((outcome.audit_annotations[0].key.as_str(), outcome.audit_annotations[0].value.as_str()), ("v/k", "p"));
     assert_eq!(annotated("string(object.nope)").denials.len(), 1);
     assert!(annotated("''").audit_annotations.is_empty());
 }
 
 #[test]
 fn what_the_server_refuses_is_not_evaluated() {
-    let outcome = validate(
-        json!({"validations": [{"expression": "object.x"}]}),
-        json!({"validationActions": ["Deny"]}),
-    );
-    let Verdict::Unknown(unknown) = outcome.verdict() else {
-        panic!("{outcome:?}")
-    };
+    let outcome =
+        validate(json!({"validations": [{"expression": "object.x"}]}), json!({"validationActions": ["Deny"]}));
+    let Verdict::Unknown(unknown) = outcome.verdict() else { panic!("{outcome:?}") };
     assert_eq!(
         unknown.what,
         "the API server refuses spec.validations[0].expression: must evaluate to bool but got dyn"
@@ -250,11 +209,7 @@ fn the_budget_is_the_servers() {
         binding("Validating", "v", json!({"validationActions": ["Deny"]})),
     ];
     let outcome = validate_with(&documents, &Counting::default(), &[]);
-    assert!(
-        outcome.denials[0]
-            .message
-            .ends_with("resulted in error: operation cancelled: actual cost limit exceeded")
-    );
+    assert!(outcome.denials[0].message.ends_with("resulted in error: operation cancelled: actual cost limit exceeded"));
 }
 
 fn json_patch(expression: &str) -> Json {
@@ -273,18 +228,11 @@ fn mutations_see_what_the_earlier_ones_did() {
         ),
     ]);
     let documents = [
-        policy(
-            "Mutating",
-            "m",
-            json!({"reinvocationPolicy": "Never", "mutations": mutations}),
-        ),
+        policy("Mutating", "m", json!({"reinvocationPolicy": "Never", "mutations": mutations})),
         binding("Mutating", "m", json!({})),
     ];
     let outcome = mutate(&documents);
-    assert_eq!(
-        outcome.object.unwrap()["metadata"]["labels"],
-        json!({"app": "x", "one": "x", "two": "y"})
-    );
+    assert_eq!(outcome.object.unwrap()["metadata"]["labels"], json!({"app": "x", "one": "x", "two": "y"}));
 }
 
 #[test]
@@ -293,11 +241,7 @@ fn reinvocation_runs_once_more_after_a_change() {
         "[JSONPatch{op: 'add', path: '/metadata/labels/n', value: object.metadata.?labels.?n.orValue('') + 'x'}]";
     let grown = |reinvocation: &str| {
         let documents = [
-            policy(
-                "Mutating",
-                "m",
-                json!({"reinvocationPolicy": reinvocation, "mutations": [json_patch(grow)]}),
-            ),
+            policy("Mutating", "m", json!({"reinvocationPolicy": reinvocation, "mutations": [json_patch(grow)]})),
             binding("Mutating", "m", json!({})),
         ];
         mutate(&documents).object.unwrap()["metadata"]["labels"]["n"].clone()
@@ -327,10 +271,7 @@ fn one_mutating_policy_can_choose_by_the_authorizer() {
         fn authorize(&self, _: &Identity, attributes: &Attributes) -> Decision {
             let allowed =
                 matches!(attributes, Attributes::Resource { name, namespace, .. } if name == "b" && namespace == "ns");
-            Decision {
-                allowed,
-                ..Decision::default()
-            }
+            Decision { allowed, ..Decision::default() }
         }
     }
     let fields = json!({
@@ -353,9 +294,6 @@ fn one_mutating_policy_can_choose_by_the_authorizer() {
     assert_eq!(policies.refusals().count(), 0);
     let request = Request::create_pod("ns", Identity::default(), pod());
     let object = policies.mutate(&request, &surroundings(&MayUseB, &[])).object.unwrap();
-    assert_eq!(
-        object["metadata"]["annotations"],
-        json!({"x": "y", "kubernetes.io/psp": "b"})
-    );
+    assert_eq!(object["metadata"]["annotations"], json!({"x": "y", "kubernetes.io/psp": "b"}));
     assert_eq!(object["spec"]["containers"][0]["securityContext"], json!({}));
 }

@@ -24,10 +24,7 @@ struct Failure {
 
 impl Failure {
     fn error(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            reason: "Invalid".into(),
-        }
+        Self { message: message.into(), reason: "Invalid".into() }
     }
 }
 
@@ -36,11 +33,7 @@ impl Policies {
     pub fn validate(&self, request: &Request, surroundings: &Surroundings<'_>) -> AdmissionOutcome {
         let mut outcome = AdmissionOutcome::default();
         for policy in &self.validating {
-            let validator = Validator {
-                policy,
-                request,
-                surroundings,
-            };
+            let validator = Validator { policy, request, surroundings };
             validator.run(&mut outcome);
         }
         outcome
@@ -72,10 +65,7 @@ impl Validator<'_> {
     fn is_refused(&self, outcome: &mut AdmissionOutcome) -> bool {
         for refusal in &self.policy.refusals {
             let finding = &refusal.finding;
-            outcome.cannot(
-                &self.policy.name,
-                format!("the API server refuses {}: {}", refusal.field, finding.message),
-            );
+            outcome.cannot(&self.policy.name, format!("the API server refuses {}: {}", refusal.field, finding.message));
         }
         !self.policy.refusals.is_empty()
     }
@@ -107,17 +97,9 @@ impl Validator<'_> {
     }
 
     fn denial(&self, binding: Option<&Json>, failure: Failure) -> Denial {
-        let (policy, binding) = (
-            &self.policy.name,
-            binding.map(|binding| text(binding, "/metadata/name")),
-        );
-        let by = binding
-            .map(|name| format!(" with binding '{name}'"))
-            .unwrap_or_default();
-        let shown = format!(
-            "ValidatingAdmissionPolicy '{policy}'{by} denied request: {}",
-            failure.message
-        );
+        let (policy, binding) = (&self.policy.name, binding.map(|binding| text(binding, "/metadata/name")));
+        let by = binding.map(|name| format!(" with binding '{name}'")).unwrap_or_default();
+        let shown = format!("ValidatingAdmissionPolicy '{policy}'{by} denied request: {}", failure.message);
         Denial {
             policy: policy.clone(),
             binding: binding.map(str::to_owned),
@@ -167,21 +149,11 @@ impl Validator<'_> {
     fn failures(&self, bindings: &Bindings<'_>, outcome: &mut AdmissionOutcome) -> Vec<Failure> {
         let closed = self.policy.fails_closed();
         let on_error = |message: String| {
-            if closed {
-                vec![Failure::error(message)]
-            } else {
-                Vec::new()
-            }
+            if closed { vec![Failure::error(message)] } else { Vec::new() }
         };
         let scope = Scope::with_variables(bindings.clone(), Some(&self.policy.variables));
-        let budget = Budget {
-            remaining: cost::PER_POLICY,
-        };
-        let mut phase = Phase {
-            policy: self.policy,
-            scope: &scope,
-            budget,
-        };
+        let budget = Budget { remaining: cost::PER_POLICY };
+        let mut phase = Phase { policy: self.policy, scope: &scope, budget };
         let mut answers = Vec::with_capacity(self.policy.validations.len());
         for validation in &self.policy.validations {
             match phase.answer(&validation.program, outcome) {
@@ -197,10 +169,8 @@ impl Validator<'_> {
         for ((validation, answer), message) in self.policy.validations.iter().zip(answers).zip(messages) {
             match answer {
                 Ok(Value::Bool(true)) => {}
-                Ok(_) => failures.push(Failure {
-                    message: message_of(validation, message),
-                    reason: validation.reason.clone(),
-                }),
+                Ok(_) => failures
+                    .push(Failure { message: message_of(validation, message), reason: validation.reason.clone() }),
                 Err(error) => failures.extend(on_error(error)),
             }
         }
@@ -228,27 +198,15 @@ impl Validator<'_> {
         budget: Budget,
         outcome: &mut AdmissionOutcome,
     ) -> Result<Vec<Option<Answer>>, OutOfBudget> {
-        let written = self
-            .policy
-            .validations
-            .iter()
-            .filter(|v| v.message_expression.is_some())
-            .count();
+        let written = self.policy.validations.iter().filter(|v| v.message_expression.is_some()).count();
         let most = (written + self.policy.variables.iter().count()) as u64 * 2 * cost::PER_EXPRESSION;
         let all_hold = answers.iter().all(|answer| matches!(answer, Ok(Value::Bool(true))));
         if written == 0 || all_hold && most <= budget.remaining {
             return Ok(vec![None; answers.len()]);
         }
-        let bindings = bindings
-            .clone()
-            .without("authorizer")
-            .without("authorizer.requestResource");
+        let bindings = bindings.clone().without("authorizer").without("authorizer.requestResource");
         let scope = Scope::with_variables(bindings, Some(&self.policy.variables));
-        let mut phase = Phase {
-            policy: self.policy,
-            scope: &scope,
-            budget,
-        };
+        let mut phase = Phase { policy: self.policy, scope: &scope, budget };
         let evaluate = |validation: &Validation| match &validation.message_expression {
             Some(program) => phase.answer(program, outcome).map(Some),
             None => Ok(None),
@@ -260,13 +218,7 @@ impl Validator<'_> {
     fn annotate(&self, binding: &Json, bindings: Bindings<'_>, outcome: &mut AdmissionOutcome) {
         let bindings = bindings.without("authorizer").without("authorizer.requestResource");
         let scope = Scope::with_variables(bindings, Some(&self.policy.variables));
-        let mut phase = Phase {
-            policy: self.policy,
-            scope: &scope,
-            budget: Budget {
-                remaining: cost::PER_POLICY,
-            },
-        };
+        let mut phase = Phase { policy: self.policy, scope: &scope, budget: Budget { remaining: cost::PER_POLICY } };
         for (key, program) in &self.policy.audit_annotations {
             match phase.answer(program, outcome) {
                 Err(OutOfBudget) => {
@@ -276,9 +228,7 @@ impl Validator<'_> {
                     return;
                 }
                 Ok(Err(message)) if self.policy.fails_closed() => {
-                    outcome
-                        .denials
-                        .push(self.denial(Some(binding), Failure::error(message)));
+                    outcome.denials.push(self.denial(Some(binding), Failure::error(message)));
                 }
                 Ok(Ok(Value::String(value))) if !value.trim().is_empty() => {
                     publish(format!("{}/{key}", self.policy.name), value.trim(), outcome);
@@ -291,22 +241,12 @@ impl Validator<'_> {
 
 /// Different values of one annotation are joined; equal ones are given once.
 fn publish(key: String, value: &str, outcome: &mut AdmissionOutcome) {
-    let end = (0..=value.len().min(MAX_ANNOTATION))
-        .rev()
-        .find(|end| value.is_char_boundary(*end))
-        .unwrap_or(0);
+    let end = (0..=value.len().min(MAX_ANNOTATION)).rev().find(|end| value.is_char_boundary(*end)).unwrap_or(0);
     let value = value.get(..end).unwrap_or_default();
-    match outcome
-        .audit_annotations
-        .iter_mut()
-        .find(|annotation| annotation.key == key)
-    {
+    match outcome.audit_annotations.iter_mut().find(|annotation| annotation.key == key) {
         Some(annotation) if annotation.value.split(", ").any(|known| known == value) => {}
         Some(annotation) => annotation.value = format!("{}, {value}", annotation.value),
-        None => outcome.audit_annotations.push(AuditAnnotation {
-            key,
-            value: value.to_owned(),
-        }),
+        None => outcome.audit_annotations.push(AuditAnnotation { key, value: value.to_owned() }),
     }
 }
 

@@ -58,10 +58,7 @@ impl<'a> Lexer<'a> {
         self.skip_blanks();
         let (at, rest) = (self.at, self.rest());
         let Some(first) = rest.chars().next() else {
-            return Ok(Token {
-                at,
-                kind: TokenKind::End,
-            });
+            return Ok(Token { at, kind: TokenKind::End });
         };
         let second = rest.chars().nth(1);
         let kind = if let Some(length) = literal::quoted_length(rest) {
@@ -88,11 +85,7 @@ impl<'a> Lexer<'a> {
         loop {
             let rest = self.rest();
             let blank = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', '\u{c}']).len();
-            let comment = if rest.starts_with("//") {
-                rest.find('\n').unwrap_or(rest.len())
-            } else {
-                0
-            };
+            let comment = if rest.starts_with("//") { rest.find('\n').unwrap_or(rest.len()) } else { 0 };
             if blank + comment == 0 {
                 return;
             }
@@ -108,9 +101,7 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> TokenKind<'a> {
         let rest = self.rest();
-        let length = rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         match self.take(length) {
             "true" => TokenKind::Literal(Value::Bool(true)),
             "false" => TokenKind::Literal(Value::Bool(false)),

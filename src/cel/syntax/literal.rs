@@ -22,11 +22,7 @@ pub(super) fn quoted_length(text: &str) -> Option<Option<usize>> {
             return Some(None);
         }
         let escaped = !raw && rest.starts_with('\\');
-        at += rest
-            .chars()
-            .take(if escaped { 2 } else { 1 })
-            .map(char::len_utf8)
-            .sum::<usize>();
+        at += rest.chars().take(if escaped { 2 } else { 1 }).map(char::len_utf8).sum::<usize>();
     }
 }
 
@@ -52,10 +48,7 @@ pub(super) fn read_quoted(text: &str) -> Result<Value, String> {
     let (raw, bytes) = (prefix.contains(['r', 'R']), prefix.contains(['b', 'B']));
     let quote = quote_of(body).unwrap_or_default().len();
     let inner = body.get(quote..body.len().saturating_sub(quote)).unwrap_or_default();
-    let mut content = Content {
-        bytes,
-        out: Vec::with_capacity(inner.len()),
-    };
+    let mut content = Content { bytes, out: Vec::with_capacity(inner.len()) };
     if raw {
         content.out.extend_from_slice(inner.as_bytes());
     } else {
@@ -64,9 +57,7 @@ pub(super) fn read_quoted(text: &str) -> Result<Value, String> {
     if bytes {
         return Ok(Value::Bytes(content.out.into()));
     }
-    String::from_utf8(content.out)
-        .map(Value::string)
-        .map_err(|_| "invalid unicode code point".to_owned())
+    String::from_utf8(content.out).map(Value::string).map_err(|_| "invalid unicode code point".to_owned())
 }
 
 struct Content {
@@ -80,9 +71,7 @@ impl Content {
         let mut rest = text;
         while let Some((plain, escape)) = rest.split_once('\\') {
             self.out.extend_from_slice(plain.as_bytes());
-            let used = self
-                .escape(escape)
-                .ok_or_else(|| "unable to unescape string".to_owned())?;
+            let used = self.escape(escape).ok_or_else(|| "unable to unescape string".to_owned())?;
             rest = escape.get(used..).unwrap_or_default();
         }
         self.out.extend_from_slice(rest.as_bytes());
@@ -112,15 +101,12 @@ impl Content {
     }
 
     fn numeric(&mut self, text: &str, skip: usize, digits: usize, radix: u32) -> Option<usize> {
-        let number = text
-            .get(skip..skip + digits)
-            .filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
+        let number = text.get(skip..skip + digits).filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
         let code = u32::from_str_radix(number, radix).ok()?;
         if self.bytes {
             self.out.push(u8::try_from(code).ok()?);
         } else {
-            self.out
-                .extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
+            self.out.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes());
         }
         Some(skip + digits)
     }
@@ -140,11 +126,7 @@ pub(super) fn number_length(text: &str) -> usize {
         return unsigned(digits(2, true));
     }
     let whole = digits(0, false);
-    let fraction = if at(whole) == b'.' && at(whole + 1).is_ascii_digit() {
-        digits(whole + 1, false)
-    } else {
-        whole
-    };
+    let fraction = if at(whole) == b'.' && at(whole + 1).is_ascii_digit() { digits(whole + 1, false) } else { whole };
     let sign = usize::from(matches!(at(fraction + 1), b'+' | b'-'));
     if matches!(at(fraction), b'e' | b'E') && at(fraction + 1 + sign).is_ascii_digit() {
         return digits(fraction + 1 + sign, false);
@@ -199,12 +181,7 @@ mod tests {
 
     #[test]
     fn numbers_read() {
-        let read = |text: &str| {
-            (
-                number_length(text),
-                read_number(text.get(..number_length(text)).unwrap()),
-            )
-        };
+        let read = |text: &str| (number_length(text), read_number(text.get(..number_length(text)).unwrap()));
         assert_eq!(read("12.foo"), (2, Some(TokenKind::Literal(Value::Int(12)))));
         assert_eq!(read("1.5e-3+"), (6, Some(TokenKind::Literal(Value::Double(0.0015)))));
         assert_eq!(read("0x1Fu"), (5, Some(TokenKind::Literal(Value::Uint(31)))));

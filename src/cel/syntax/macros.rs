@@ -37,27 +37,13 @@ pub(super) fn expand(source: &str, kind: MacroKind, range: Node, args: Vec<Node>
     let two = variables(kind, args.len()) == 2;
     let mut args = args.into_iter();
     let variable = name(source, args.next().ok_or_else(incomplete)?)?;
-    let second = if two {
-        Some(name(source, args.next().ok_or_else(incomplete)?)?)
-    } else {
-        None
-    };
+    let second = if two { Some(name(source, args.next().ok_or_else(incomplete)?)?) } else { None };
     let first = args.next().ok_or_else(incomplete)?;
     let (filter, body) = match args.next() {
         Some(body) => (Some(first), body),
         None => (None, first),
     };
-    Ok(Node {
-        at,
-        kind: Kind::Macro(Box::new(Macro {
-            kind,
-            range,
-            variable,
-            second,
-            filter,
-            body,
-        })),
-    })
+    Ok(Node { at, kind: Kind::Macro(Box::new(Macro { kind, range, variable, second, filter, body })) })
 }
 
 fn name(source: &str, node: Node) -> Result<Arc<str>, CelError> {
@@ -70,18 +56,9 @@ fn name(source: &str, node: Node) -> Result<Arc<str>, CelError> {
 /// `has(operand.field)`
 pub(super) fn presence(source: &str, args: Vec<Node>) -> Result<Node, CelError> {
     match args.into_iter().next() {
-        Some(Node {
-            at,
-            kind:
-                Kind::Select {
-                    operand,
-                    field,
-                    optional: false,
-                },
-        }) => Ok(Node {
-            at,
-            kind: Kind::Has { operand, field },
-        }),
+        Some(Node { at, kind: Kind::Select { operand, field, optional: false } }) => {
+            Ok(Node { at, kind: Kind::Has { operand, field } })
+        }
         Some(Node { at, .. }) => Err(CelError::at(source, at, "invalid argument to has() macro")),
         None => Err(CelError::at(source, 0, "invalid argument to has() macro")),
     }

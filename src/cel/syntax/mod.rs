@@ -19,12 +19,7 @@ use std::sync::Arc;
 /// The tree of an expression, its functions looked up in `environment`.
 pub(crate) fn parse(source: &str, environment: &'static Environment) -> Result<Node, CelError> {
     limits::check(source)?;
-    let mut parser = Parser {
-        source,
-        tokens: tokens(source)?,
-        next: 0,
-        environment,
-    };
+    let mut parser = Parser { source, tokens: tokens(source)?, next: 0, environment };
     let node = parser.expression()?;
     match parser.peek() {
         TokenKind::End => Ok(node),
@@ -100,26 +95,16 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, mark: &str) -> Result<(), CelError> {
-        if self.accept(mark) {
-            Ok(())
-        } else {
-            Err(self.unexpected(&format!("'{mark}'")))
-        }
+        if self.accept(mark) { Ok(()) } else { Err(self.unexpected(&format!("'{mark}'"))) }
     }
 
     fn unexpected(&self, expected: &str) -> CelError {
-        let end = self
-            .tokens
-            .get(self.next + 1)
-            .map_or(self.source.len(), |token| token.at);
+        let end = self.tokens.get(self.next + 1).map_or(self.source.len(), |token| token.at);
         let found = match self.peek() {
             TokenKind::End => "<EOF>",
             _ => self.source.get(self.at()..end).unwrap_or_default().trim_end(),
         };
-        self.error(
-            self.at(),
-            format!("Syntax error: mismatched input '{found}' expecting {expected}"),
-        )
+        self.error(self.at(), format!("Syntax error: mismatched input '{found}' expecting {expected}"))
     }
 
     fn error(&self, at: usize, message: impl Into<String>) -> CelError {
@@ -135,10 +120,7 @@ impl<'a> Parser<'a> {
         let yes = self.binary(1)?;
         self.expect(":")?;
         let no = self.expression()?;
-        Ok(Node {
-            at,
-            kind: Kind::Conditional(Box::new([condition, yes, no])),
-        })
+        Ok(Node { at, kind: Kind::Conditional(Box::new([condition, yes, no])) })
     }
 
     /// Operands joined by operators that bind at least as tightly as `lowest`.
@@ -175,15 +157,7 @@ impl<'a> Parser<'a> {
 
     fn operation(&self, at: usize, name: &str, args: Vec<Node>) -> Node {
         let function = self.environment.function(name);
-        Node {
-            at,
-            kind: Kind::Call(Call {
-                name: name.into(),
-                member: false,
-                args,
-                function,
-            }),
-        }
+        Node { at, kind: Kind::Call(Call { name: name.into(), member: false, args, function }) }
     }
 
     /// `!`s or `-`s before a member; a `-` before a number is its sign.
@@ -191,10 +165,7 @@ impl<'a> Parser<'a> {
         let at = self.at();
         if self.accept("!") {
             let operand = if self.is("!") { self.unary()? } else { self.member()? };
-            return Ok(Node {
-                at,
-                kind: Kind::Not(Box::new(operand)),
-            });
+            return Ok(Node { at, kind: Kind::Not(Box::new(operand)) });
         }
         if !self.is("-") || self.negative_number().is_some() {
             return self.member();
@@ -225,14 +196,7 @@ impl<'a> Parser<'a> {
                 let optional = self.accept("?");
                 let index = Box::new(self.expression()?);
                 self.expect("]")?;
-                node = Node {
-                    at,
-                    kind: Kind::Index {
-                        operand: Box::new(node),
-                        index,
-                        optional,
-                    },
-                };
+                node = Node { at, kind: Kind::Index { operand: Box::new(node), index, optional } };
             } else if self.is("{") && qualified_name(&node).is_some() {
                 node = self.structure(at, &node)?;
             } else {
@@ -249,19 +213,11 @@ impl<'a> Parser<'a> {
             return self.member_call(open, operand, name, args);
         }
         let operand = Box::new(operand);
-        let node = Node {
-            at,
-            kind: Kind::Select {
-                operand,
-                field: name.into(),
-                optional,
-            },
-        };
+        let node = Node { at, kind: Kind::Select { operand, field: name.into(), optional } };
         Ok(match qualified_name(&node) {
-            Some(name) if name == "authorizer.requestResource" || is_type_name(&name) => Node {
-                at,
-                kind: Kind::Ident(name.into()),
-            },
+            Some(name) if name == "authorizer.requestResource" || is_type_name(&name) => {
+                Node { at, kind: Kind::Ident(name.into()) }
+            }
             _ => node,
         })
     }
@@ -284,37 +240,18 @@ impl<'a> Parser<'a> {
         let qualified = qualified_name(&target).map(|prefix| format!("{prefix}.{name}"));
         if let Some((function, name)) = qualified.and_then(|name| Some((self.environment.function(&name)?, name))) {
             let (function, name) = (Some(function), name.into());
-            return Ok(Node {
-                at,
-                kind: Kind::Call(Call {
-                    name,
-                    member: false,
-                    args,
-                    function,
-                }),
-            });
+            return Ok(Node { at, kind: Kind::Call(Call { name, member: false, args, function }) });
         }
         let function = self.environment.function(name);
         let args = std::iter::once(target).chain(args).collect();
-        Ok(Node {
-            at,
-            kind: Kind::Call(Call {
-                name: name.into(),
-                member: true,
-                args,
-                function,
-            }),
-        })
+        Ok(Node { at, kind: Kind::Call(Call { name: name.into(), member: true, args, function }) })
     }
 
     fn primary(&mut self) -> Result<Node, CelError> {
         let at = self.at();
         if let Some(number) = self.negative_number() {
             self.next += 2;
-            return Ok(Node {
-                at,
-                kind: Kind::Literal(number),
-            });
+            return Ok(Node { at, kind: Kind::Literal(number) });
         }
         if self.accept("(") {
             let inner = self.expression()?;
@@ -323,17 +260,11 @@ impl<'a> Parser<'a> {
         }
         if self.accept("[") {
             let elements = self.list_until("]", true, Self::element)?;
-            return Ok(Node {
-                at,
-                kind: Kind::List(elements),
-            });
+            return Ok(Node { at, kind: Kind::List(elements) });
         }
         if self.accept("{") {
             let entries = self.list_until("}", true, Self::entry)?;
-            return Ok(Node {
-                at,
-                kind: Kind::Map(entries),
-            });
+            return Ok(Node { at, kind: Kind::Map(entries) });
         }
         if let TokenKind::Literal(value) = self.peek() {
             let kind = Kind::Literal(value.clone());
@@ -353,10 +284,7 @@ impl<'a> Parser<'a> {
         self.next += 1;
         let open = self.at();
         if !self.accept("(") {
-            return Ok(Node {
-                at,
-                kind: Kind::Ident(name.into()),
-            });
+            return Ok(Node { at, kind: Kind::Ident(name.into()) });
         }
         let args = self.list_until(")", false, Self::expression)?;
         if name == "has" && args.len() == 1 {
@@ -390,31 +318,21 @@ impl<'a> Parser<'a> {
 
     fn element(&mut self) -> Result<Element, CelError> {
         let optional = self.accept("?");
-        Ok(Element {
-            value: self.expression()?,
-            optional,
-        })
+        Ok(Element { value: self.expression()?, optional })
     }
 
     fn entry(&mut self) -> Result<Entry, CelError> {
         let optional = self.accept("?");
         let key = self.expression()?;
         self.expect(":")?;
-        Ok(Entry {
-            key,
-            value: self.expression()?,
-            optional,
-        })
+        Ok(Entry { key, value: self.expression()?, optional })
     }
 
     fn structure(&mut self, at: usize, name: &Node) -> Result<Node, CelError> {
         let type_name: Arc<str> = qualified_name(name).unwrap_or_default().into();
         self.expect("{")?;
         let fields = self.list_until("}", true, Self::field)?;
-        Ok(Node {
-            at,
-            kind: Kind::Struct { type_name, fields },
-        })
+        Ok(Node { at, kind: Kind::Struct { type_name, fields } })
     }
 
     fn field(&mut self) -> Result<Field, CelError> {
@@ -422,12 +340,7 @@ impl<'a> Parser<'a> {
         let at = self.at();
         let name = self.any_name()?.into();
         self.expect(":")?;
-        Ok(Field {
-            at,
-            name,
-            value: self.expression()?,
-            optional,
-        })
+        Ok(Field { at, name, value: self.expression()?, optional })
     }
 }
 
@@ -440,11 +353,7 @@ fn appended(mut terms: Vec<Node>, term: Node) -> Vec<Node> {
 pub(crate) fn qualified_name(node: &Node) -> Option<String> {
     match &node.kind {
         Kind::Ident(name) => Some(name.to_string()),
-        Kind::Select {
-            operand,
-            field,
-            optional: false,
-        } => Some(format!("{}.{field}", qualified_name(operand)?)),
+        Kind::Select { operand, field, optional: false } => Some(format!("{}.{field}", qualified_name(operand)?)),
         _ => None,
     }
 }

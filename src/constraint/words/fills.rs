@@ -50,12 +50,7 @@ impl Setting {
 }
 
 fn context_words(options: &SeLinuxOptions) -> String {
-    let parts = [
-        ("user", &options.user),
-        ("role", &options.role),
-        ("type", &options.type_),
-        ("level", &options.level),
-    ];
+    let parts = [("user", &options.user), ("role", &options.role), ("type", &options.type_), ("level", &options.level)];
     let parts = parts.into_iter().filter(|(_, value)| !value.is_empty());
     let parts: Vec<_> = parts.map(|(part, value)| format!("{part} {}", quoted(value))).collect();
     if parts.is_empty() {
@@ -85,14 +80,8 @@ mod tests {
         );
         let (add, drop) = (texts(&["A"]), texts(&["B", "C"]));
         let both = Fill::Capabilities { add, drop };
-        assert_eq!(
-            both.words(),
-            "every container drops `B`, `C` and adds `A` where it does not drop them"
-        );
-        let context = SeLinuxOptions {
-            type_: "t".to_owned(),
-            ..SeLinuxOptions::default()
-        };
+        assert_eq!(both.words(), "every container drops `B`, `C` and adds `A` where it does not drop them");
+        let context = SeLinuxOptions { type_: "t".to_owned(), ..SeLinuxOptions::default() };
         assert_eq!(
             Fill::set(Field::PodSeLinuxLevel, Setting::SeLinux(context)).words(),
             "`spec.securityContext.seLinuxOptions` is set to type `t` where it is unset"

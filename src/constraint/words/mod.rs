@@ -210,14 +210,8 @@ mod tests {
     #[test]
     fn items_speak_for_themselves() {
         let names = Constraint::all([
-            Constraint::Field(
-                Field::Sysctl,
-                Test::not(Test::Matches(vec![Pattern::parse("kernel.*")])),
-            ),
-            Constraint::Field(
-                Field::Sysctl,
-                Test::Matches(vec![Pattern::parse("a"), Pattern::parse("net.*")]),
-            ),
+            Constraint::Field(Field::Sysctl, Test::not(Test::Matches(vec![Pattern::parse("kernel.*")]))),
+            Constraint::Field(Field::Sysctl, Test::Matches(vec![Pattern::parse("a"), Pattern::parse("net.*")])),
         ]);
         assert_eq!(
             Constraint::each(Items::Sysctls, names).to_string(),
@@ -237,10 +231,7 @@ mod tests {
     #[test]
     fn an_empty_name_is_called_so() {
         let profile = Constraint::absent_or(Field::PodSeccomp, Test::OneOf(vec![String::new()]));
-        assert_eq!(
-            profile.to_string(),
-            "`spec.securityContext.seccompProfile` is unset or empty"
-        );
+        assert_eq!(profile.to_string(), "`spec.securityContext.seccompProfile` is unset or empty");
     }
 
     #[test]

@@ -67,10 +67,7 @@ mod tests {
     use super::*;
 
     fn check(key: &str, value: &str, expected: &[&str]) {
-        let expected: Vec<String> = expected
-            .iter()
-            .map(|error| format!("{}: {error}", field(key)))
-            .collect();
+        let expected: Vec<String> = expected.iter().map(|error| format!("{}: {error}", field(key))).collect();
         let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
         let metadata = json!({"name": "p", "annotations": {key: value}});
         check_policy(metadata, json!({}), &expected);
@@ -80,11 +77,7 @@ mod tests {
     fn apparmor_profiles_are_named_in_full() {
         check(APPARMOR_DEFAULT, "localhost/", &[]);
         check(APPARMOR_ALLOWED, "runtime/default,,unconfined,localhost/../x", &[]);
-        check(
-            APPARMOR_DEFAULT,
-            "a,b",
-            &["Invalid value: \"a,b\": invalid AppArmor profile name: \"a,b\""],
-        );
+        check(APPARMOR_DEFAULT, "a,b", &["Invalid value: \"a,b\": invalid AppArmor profile name: \"a,b\""]);
         check(
             APPARMOR_ALLOWED,
             "unconfined, unconfined,*",
@@ -98,11 +91,7 @@ mod tests {
     #[test]
     fn seccomp_profiles_are_known_or_relative_paths() {
         check(SECCOMP_ALLOWED, "*,docker/default,localhost/,localhost/a/..b", &[]);
-        check(
-            SECCOMP_DEFAULT,
-            "*",
-            &["Invalid value: \"*\": must be a valid seccomp profile"],
-        );
+        check(SECCOMP_DEFAULT, "*", &["Invalid value: \"*\": must be a valid seccomp profile"]);
         check(
             SECCOMP_ALLOWED,
             "unconfined,,localhost//a/..",

@@ -15,11 +15,7 @@ pub(super) fn errors(spec: &Spec) -> Vec<FieldError> {
     let mut errors = strategy_errors("spec.runAsUser", &spec.run_as_user, &USER_RULES);
     errors.extend(run_as_group.map(run_as_group_errors).unwrap_or_default());
     errors.extend(rule_error("spec.seLinux", &spec.se_linux.rule, &SE_LINUX_RULES));
-    errors.extend(strategy_errors(
-        "spec.supplementalGroups",
-        &spec.supplemental_groups,
-        &GROUP_RULES,
-    ));
+    errors.extend(strategy_errors("spec.supplementalGroups", &spec.supplemental_groups, &GROUP_RULES));
     errors.extend(strategy_errors("spec.fsGroup", &spec.fs_group, &GROUP_RULES));
     errors
 }
@@ -43,9 +39,7 @@ fn run_as_group_errors(strategy: &IdStrategy) -> Vec<FieldError> {
         "MustRunAs" | "MayRunAs" if ranges.is_empty() => vec![refused("must provide at least one range")],
         "MustRunAs" | "MayRunAs" => range_errors(FIELD, ranges).collect(),
         // Here alone the rules are not in alphabetical order.
-        rule => rule_error(FIELD, rule, &["MustRunAs", "RunAsAny", "MayRunAs"])
-            .into_iter()
-            .collect(),
+        rule => rule_error(FIELD, rule, &["MustRunAs", "RunAsAny", "MayRunAs"]).into_iter().collect(),
     }
 }
 

@@ -31,10 +31,7 @@ fn name_errors(metadata: &Metadata, release: &Release) -> Vec<FieldError> {
         errors = subdomain("metadata.generateName", base, &masked(base));
     }
     match (metadata.name.as_str(), base) {
-        ("", "") => errors.push(FieldError::required(
-            "metadata.name",
-            "name or generateName is required",
-        )),
+        ("", "") => errors.push(FieldError::required("metadata.name", "name or generateName is required")),
         ("", base) => {
             let name = base.get(..MAX_GENERATE_NAME).unwrap_or(base).to_owned() + DRAWN;
             errors.extend(subdomain("metadata.name", &name, &name));
@@ -47,9 +44,7 @@ fn name_errors(metadata: &Metadata, release: &Release) -> Vec<FieldError> {
 /// A `generateName` may end in a dash. Upstream puts an `a` in the place of the last two characters, whatever the last
 /// but one is.
 fn masked(base: &str) -> String {
-    let kept = base
-        .strip_suffix('-')
-        .and_then(|rest| rest.strip_suffix(|c: char| c.is_ascii()));
+    let kept = base.strip_suffix('-').and_then(|rest| rest.strip_suffix(|c: char| c.is_ascii()));
     kept.map_or_else(|| base.to_owned(), |kept| format!("{kept}a"))
 }
 
@@ -65,9 +60,8 @@ fn annotation_errors(metadata: &Metadata, release: &Release) -> Vec<FieldError> 
     const FIELD: &str = "metadata.annotations";
     let annotations = &metadata.annotations;
     let keys = annotations.keys();
-    let mut errors: Vec<FieldError> = keys
-        .flat_map(|key| invalid_text(FIELD, key, names::qualified_name(&go_lower(key), release)))
-        .collect();
+    let mut errors: Vec<FieldError> =
+        keys.flat_map(|key| invalid_text(FIELD, key, names::qualified_name(&go_lower(key), release))).collect();
     let size: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > MAX_ANNOTATIONS {
         errors.push(too_long(FIELD, MAX_ANNOTATIONS, release));
@@ -96,10 +90,7 @@ mod tests {
         check(json!({"name": "a.b-c"}), &[]);
         let wrong = format!("metadata.name: Invalid value: \"A\": {}", shape("subdomain"));
         check(json!({"name": "A"}), &[&wrong]);
-        check(
-            json!({}),
-            &["metadata.name: Required value: name or generateName is required"],
-        );
+        check(json!({}), &["metadata.name: Required value: name or generateName is required"]);
     }
 
     #[test]
@@ -107,11 +98,7 @@ mod tests {
         check(json!({"generateName": "a-"}), &[]);
         check(
             json!({"generateName": "a".repeat(58) + "_"}),
-            &[&format!(
-                "metadata.generateName: Invalid value: \"{}_\": {}",
-                "a".repeat(58),
-                shape("subdomain")
-            )],
+            &[&format!("metadata.generateName: Invalid value: \"{}_\": {}", "a".repeat(58), shape("subdomain"))],
         );
         // The mask hides the dot, the completed name does not.
         let wrong = format!("metadata.name: Invalid value: \"a.-xxxxx\": {}", shape("subdomain"));
@@ -123,10 +110,7 @@ mod tests {
 
     #[test]
     fn labels_are_checked_key_and_value() {
-        check(
-            json!({"name": "p", "labels": {"app.k8s.io/Name": "a_b", "empty": ""}}),
-            &[],
-        );
+        check(json!({"name": "p", "labels": {"app.k8s.io/Name": "a_b", "empty": ""}}), &[]);
         let key = format!("metadata.labels: Invalid value: \"-\": name part {}", shape("name"));
         let value = format!("metadata.labels: Invalid value: \"a b\": {}", shape("value"));
         check(json!({"name": "p", "labels": {"-": "a b"}}), &[&key, &value]);
@@ -134,19 +118,10 @@ mod tests {
 
     #[test]
     fn keys_of_annotations_may_be_upper_case() {
-        check(
-            json!({"name": "p", "annotations": {"EXAMPLE.com/A": "anything goes", "\u{212a}": ""}}),
-            &[],
-        );
-        let key = format!(
-            "metadata.annotations: Invalid value: \"É\": name part {}",
-            shape("name")
-        );
+        check(json!({"name": "p", "annotations": {"EXAMPLE.com/A": "anything goes", "\u{212a}": ""}}), &[]);
+        let key = format!("metadata.annotations: Invalid value: \"É\": name part {}", shape("name"));
         check(json!({"name": "p", "annotations": {"É": ""}}), &[&key]);
-        let key = format!(
-            "metadata.labels: Invalid value: \"E/A\": prefix part {}",
-            shape("subdomain")
-        );
+        let key = format!("metadata.labels: Invalid value: \"E/A\": prefix part {}", shape("subdomain"));
         check(json!({"name": "p", "labels": {"E/A": ""}}), &[&key]);
     }
 
@@ -159,10 +134,7 @@ mod tests {
     fn annotations_have_a_size() {
         let policy = |size: usize| json!({"name": "p", "annotations": {"a": "é".repeat(size / 2 - 1) + "x"}});
         check(policy(MAX_ANNOTATIONS), &[]);
-        check(
-            policy(MAX_ANNOTATIONS + 2),
-            &["metadata.annotations: Too long: must have at most 262144 bytes"],
-        );
+        check(policy(MAX_ANNOTATIONS + 2), &["metadata.annotations: Too long: must have at most 262144 bytes"]);
         check_release(
             policy(MAX_ANNOTATIONS + 2),
             json!({}),

@@ -38,9 +38,7 @@ pub(super) fn qualified_name(key: &str, release: &Release) -> Vec<String> {
         _ => dns_subdomain(prefix, release),
     });
     let prefix = prefix.into_iter().flatten().map(|text| format!("prefix part {text}"));
-    prefix
-        .chain(name_part(name).map(|text| format!("name part {text}")))
-        .collect()
+    prefix.chain(name_part(name).map(|text| format!("name part {text}"))).collect()
 }
 
 fn name_part(name: &str) -> impl Iterator<Item = String> {
@@ -119,14 +117,8 @@ mod tests {
 
     #[test]
     fn earlier_releases_speak_of_dns_1123() {
-        for (minor, start) in [
-            (19, "a DNS-1123 subdomain must"),
-            (20, "a lowercase RFC 1123 subdomain must"),
-        ] {
-            let release = Release {
-                minor,
-                ..Release::default()
-            };
+        for (minor, start) in [(19, "a DNS-1123 subdomain must"), (20, "a lowercase RFC 1123 subdomain must")] {
+            let release = Release { minor, ..Release::default() };
             assert!(dns_subdomain("A", &release)[0].starts_with(start));
             assert!(qualified_name("A/a", &release)[0].starts_with(&format!("prefix part {start}")));
         }
@@ -149,25 +141,13 @@ mod tests {
         let starts = [
             ("a", &[][..]),
             ("a.b/C_d", &[]),
-            (
-                "/",
-                &[
-                    "prefix part must be non-empty",
-                    "name part must be non-empty",
-                    "name part must consist",
-                ],
-            ),
+            ("/", &["prefix part must be non-empty", "name part must be non-empty", "name part must consist"]),
             ("a/b/c", &["a qualified name must consist"]),
         ];
         for (key, starts) in starts {
             let messages = qualified_name(key, &Release::default());
             assert_eq!(messages.len(), starts.len(), "{messages:?}");
-            assert!(
-                messages
-                    .iter()
-                    .zip(starts)
-                    .all(|(message, start)| message.starts_with(start))
-            );
+            assert!(messages.iter().zip(starts).all(|(message, start)| message.starts_with(start)));
         }
     }
 }

@@ -23,11 +23,7 @@ fn capability_errors(spec: &Spec) -> Vec<FieldError> {
         errors.push(FieldError::invalid("requiredDropCapabilities", value, detail));
     }
     let drops = drops.iter().map(String::as_str).collect();
-    errors.extend(dropped(
-        "defaultAddCapabilities",
-        &spec.default_add_capabilities,
-        &drops,
-    ));
+    errors.extend(dropped("defaultAddCapabilities", &spec.default_add_capabilities, &drops));
     errors.extend(dropped("allowedCapabilities", &spec.allowed_capabilities, &drops));
     errors
 }
@@ -88,19 +84,13 @@ mod tests {
                 "requiredDropCapabilities: Invalid value: []core.Capability{\"A\", \"A\"}: must be empty when all capabilities are allowed by a wildcard",
             ],
         );
-        check(
-            json!({"requiredDropCapabilities": [], "allowedCapabilities": ["*"]}),
-            &[],
-        );
+        check(json!({"requiredDropCapabilities": [], "allowedCapabilities": ["*"]}), &[]);
     }
 
     #[test]
     fn escalation_by_default_must_be_allowed() {
         check(json!({"defaultAllowPrivilegeEscalation": true}), &[]);
-        check(
-            json!({"defaultAllowPrivilegeEscalation": false, "allowPrivilegeEscalation": false}),
-            &[],
-        );
+        check(json!({"defaultAllowPrivilegeEscalation": false, "allowPrivilegeEscalation": false}), &[]);
         check(
             json!({"defaultAllowPrivilegeEscalation": true, "allowPrivilegeEscalation": false}),
             &[
@@ -113,10 +103,7 @@ mod tests {
     fn proc_mount_types_count_only_behind_their_gate() {
         let spec = json!({"allowedProcMountTypes": ["Unmasked", "*"]});
         check(spec.clone(), &[]);
-        let release = Release {
-            proc_mount_type: true,
-            ..Release::default()
-        };
+        let release = Release { proc_mount_type: true, ..Release::default() };
         let policy = policy(json!({"name": "p"}), spec).stored(&release);
         let messages: Vec<String> = validate(&policy, &release).iter().map(ToString::to_string).collect();
         assert_eq!(

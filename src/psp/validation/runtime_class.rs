@@ -12,9 +12,7 @@ const DEFAULT: &str = "spec.runtimeClass.defaultRuntimeClassName";
 
 pub(super) fn errors(spec: &Spec, release: &Release) -> Vec<FieldError> {
     let strategy = spec.runtime_class.as_ref();
-    strategy
-        .map(|strategy| strategy_errors(strategy, release))
-        .unwrap_or_default()
+    strategy.map(|strategy| strategy_errors(strategy, release)).unwrap_or_default()
 }
 
 fn strategy_errors(strategy: &RuntimeClassStrategy, release: &Release) -> Vec<FieldError> {
@@ -60,10 +58,8 @@ mod tests {
 
     #[test]
     fn names_are_distinct_subdomains() {
-        let wrong = format!(
-            "spec.runtimeClass.allowedRuntimeClassNames[1]: Invalid value: \"B\": {}",
-            shape("subdomain")
-        );
+        let wrong =
+            format!("spec.runtimeClass.allowedRuntimeClassNames[1]: Invalid value: \"B\": {}", shape("subdomain"));
         let twice = "spec.runtimeClass.allowedRuntimeClassNames[2]: Duplicate value: \"a\"";
         check(json!({"allowedRuntimeClassNames": ["a", "B", "a"]}), &[&wrong, twice]);
         check(json!({}), &[]);
@@ -71,20 +67,11 @@ mod tests {
 
     #[test]
     fn the_default_is_allowed() {
-        check(
-            json!({"allowedRuntimeClassNames": ["*"], "defaultRuntimeClassName": "a"}),
-            &[],
-        );
+        check(json!({"allowedRuntimeClassNames": ["*"], "defaultRuntimeClassName": "a"}), &[]);
         let missing = "spec.runtimeClass.allowedRuntimeClassNames: Required value: default \"a\" must be allowed";
         check(json!({"defaultRuntimeClassName": "a"}), &[missing]);
-        let wrong = format!(
-            "spec.runtimeClass.defaultRuntimeClassName: Invalid value: \"*\": {}",
-            shape("subdomain")
-        );
-        check(
-            json!({"allowedRuntimeClassNames": ["*"], "defaultRuntimeClassName": "*"}),
-            &[&wrong],
-        );
+        let wrong = format!("spec.runtimeClass.defaultRuntimeClassName: Invalid value: \"*\": {}", shape("subdomain"));
+        check(json!({"allowedRuntimeClassNames": ["*"], "defaultRuntimeClassName": "*"}), &[&wrong]);
     }
 
     #[test]

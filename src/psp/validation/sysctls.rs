@@ -123,10 +123,7 @@ mod tests {
     #[test]
     fn the_covered_entry_is_to_blame() {
         let pair = |allowed: &str, forbidden: &str, expected: &[&str]| {
-            check(
-                json!({"allowedUnsafeSysctls": [allowed], "forbiddenSysctls": [forbidden]}),
-                expected,
-            );
+            check(json!({"allowedUnsafeSysctls": [allowed], "forbiddenSysctls": [forbidden]}), expected);
         };
         let on_allowed = |a: &str, f: &str| {
             let error = format!("spec.allowedUnsafeSysctls[0]: Invalid value: \"{a}\": sysctl overlaps with {f}");

@@ -18,10 +18,7 @@ pub(super) fn policy(metadata: Value, spec: Value) -> PodSecurityPolicy {
 
 /// The messages of a release 1.`minor`, in their order.
 pub(super) fn messages(metadata: Value, spec: Value, minor: u8) -> Vec<String> {
-    let release = Release {
-        minor,
-        ..Release::default()
-    };
+    let release = Release { minor, ..Release::default() };
     let policy = policy(metadata, spec).stored(&release);
     validate(&policy, &release).iter().map(ToString::to_string).collect()
 }

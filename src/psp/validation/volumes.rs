@@ -45,9 +45,7 @@ pub(super) fn type_errors(spec: &Spec, release: &Release) -> Vec<FieldError> {
     let mut types = TYPES.to_vec();
     types.retain(|name| *name != "ephemeral" || has_ephemeral);
     let unknown = spec.volumes.iter().filter(|name| !types.contains(&name.as_str()));
-    unknown
-        .map(|name| FieldError::not_supported("spec.volumes", name, &types))
-        .collect()
+    unknown.map(|name| FieldError::not_supported("spec.volumes", name, &types)).collect()
 }
 
 /// What is wrong with the entries that narrow single volume types.
@@ -69,11 +67,7 @@ fn host_path_errors(paths: &[AllowedHostPath]) -> Vec<FieldError> {
             break;
         }
         if path_prefix.split('/').any(|step| step == "..") {
-            errors.push(FieldError::invalid(
-                field,
-                go_quote(path_prefix),
-                "must not contain '..'",
-            ));
+            errors.push(FieldError::invalid(field, go_quote(path_prefix), "must not contain '..'"));
         }
     }
     errors
@@ -97,11 +91,7 @@ fn csi_errors(i: usize, driver: &AllowedCsiDriver, release: &Release) -> Vec<Fie
     let missing = name.is_empty().then(|| FieldError::required(field.as_str(), ""));
     let long = (name.len() > MAX).then(|| too_long(&field, MAX, release));
     let shape = names::dns_subdomain(&go_lower(name), release);
-    missing
-        .into_iter()
-        .chain(long)
-        .chain(invalid_text(&field, name, shape))
-        .collect()
+    missing.into_iter().chain(long).chain(invalid_text(&field, name, shape)).collect()
 }
 
 #[cfg(test)]
@@ -114,21 +104,12 @@ mod tests {
     #[test]
     fn types_are_spelled_as_in_policies() {
         check(json!({"volumes": TYPES}), &[]);
-        let errors = messages(
-            json!({"name": "p"}),
-            json!({"volumes": ["cephfs", "all", "nfs", ""]}),
-            24,
-        );
+        let errors = messages(json!({"name": "p"}), json!({"volumes": ["cephfs", "all", "nfs", ""]}), 24);
         let starts = ["cephfs", "all", ""].map(|name| {
             format!("spec.volumes: Unsupported value: \"{name}\": supported values: \"*\", \"awsElasticBlockStore\", ")
         });
         assert_eq!(errors.len(), starts.len());
-        assert!(
-            errors
-                .iter()
-                .zip(&starts)
-                .all(|(error, start)| error.starts_with(start))
-        );
+        assert!(errors.iter().zip(&starts).all(|(error, start)| error.starts_with(start)));
     }
 
     #[test]

@@ -18,10 +18,7 @@ pub(super) struct Change {
 impl Change {
     fn annotation(key: impl Into<String>, value: &str) -> Self {
         let annotations = Map::from_iter([(key.into(), json!(value))]);
-        Self {
-            annotations,
-            ..Self::default()
-        }
+        Self { annotations, ..Self::default() }
     }
 
     fn seccomp(profile: &str) -> Self {
@@ -33,24 +30,15 @@ impl Change {
     }
 
     fn spec(fields: Value) -> Self {
-        Self {
-            spec: object(fields),
-            ..Self::default()
-        }
+        Self { spec: object(fields), ..Self::default() }
     }
 
     fn container(fields: Value) -> Self {
-        Self {
-            container: object(fields),
-            ..Self::default()
-        }
+        Self { container: object(fields), ..Self::default() }
     }
 
     fn context(fields: Value) -> Self {
-        Self {
-            context: object(fields),
-            ..Self::default()
-        }
+        Self { context: object(fields), ..Self::default() }
     }
 
     fn volume(kind: &str, source: Value) -> Self {
@@ -101,15 +89,9 @@ pub(super) fn bases(policy: &PodSecurityPolicy) -> Vec<Change> {
     let seccomp = or_nothing(few(SECCOMP_ALLOWED, Change::seccomp));
     let app_armor = or_nothing(few(APP_ARMOR_ALLOWED, Change::app_armor));
     let proc_mounts = policy.spec.allowed_proc_mount_types.iter().take(4);
-    let proc_mounts = or_nothing(
-        proc_mounts
-            .map(|kind| Change::context(json!({"procMount": kind})))
-            .collect(),
-    );
+    let proc_mounts = or_nothing(proc_mounts.map(|kind| Change::context(json!({"procMount": kind}))).collect());
     let pairs = seccomp.iter().flat_map(|a| app_armor.iter().map(|b| a.with(b)));
-    pairs
-        .flat_map(|pair| proc_mounts.iter().map(move |c| pair.with(c)).collect::<Vec<_>>())
-        .collect()
+    pairs.flat_map(|pair| proc_mounts.iter().map(move |c| pair.with(c)).collect::<Vec<_>>()).collect()
 }
 
 const SECCOMP_ALLOWED: &str = "seccomp.security.alpha.kubernetes.io/allowedProfileNames";
@@ -155,66 +137,29 @@ fn profiles(policy: &PodSecurityPolicy) -> Vec<Change> {
 
 fn containers(policy: &PodSecurityPolicy) -> Vec<Change> {
     let spec = &policy.spec;
-    let own = spec
-        .allowed_capabilities
-        .iter()
-        .chain(&spec.default_add_capabilities)
-        .map(String::as_str);
-    let capabilities = ["SYS_ADMIN", "NET_RAW", "CHOWN", "NET_BIND_SERVICE"]
-        .into_iter()
-        .chain(own)
-        .take(MOST);
+    let own = spec.allowed_capabilities.iter().chain(&spec.default_add_capabilities).map(String::as_str);
+    let capabilities = ["SYS_ADMIN", "NET_RAW", "CHOWN", "NET_BIND_SERVICE"].into_iter().chain(own).take(MOST);
     let add = |name| Change::context(json!({"capabilities": {"add": [name], "drop": ["ALL"]}}));
-    let ports = spec
-        .host_ports
-        .iter()
-        .map(|range| range.min.max(1))
-        .chain([8080])
-        .take(MOST);
+    let ports = spec.host_ports.iter().map(|range| range.min.max(1)).chain([8080]).take(MOST);
     let port = |port| Change::container(json!({"ports": [{"containerPort": port, "hostPort": port}]}));
-    let sysctls = spec
-        .allowed_unsafe_sysctls
-        .iter()
-        .map(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => format!("{prefix}probe"),
-            None => pattern.clone(),
-        });
+    let sysctls = spec.allowed_unsafe_sysctls.iter().map(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => format!("{prefix}probe"),
+        None => pattern.clone(),
+    });
     let sysctls = sysctls.take(MOST).chain(["kernel.msgmax".to_owned()]);
     let sysctl = |name| Change::spec(json!({"securityContext": {"sysctls": [{"name": name, "value": "1"}]}}));
-    capabilities
-        .map(add)
-        .chain(ports.map(port))
-        .chain(sysctls.map(sysctl))
-        .collect()
+    capabilities.map(add).chain(ports.map(port)).chain(sysctls.map(sysctl)).collect()
 }
 
 /// Every kind of volume that a policy can tell apart.
 fn volumes(policy: &PodSecurityPolicy) -> Vec<Change> {
     let spec = &policy.spec;
-    let prefixes = spec
-        .allowed_host_paths
-        .iter()
-        .map(|allowed| allowed.path_prefix.as_str());
-    let paths = prefixes
-        .take(MOST)
-        .chain(["/"])
-        .map(|path| Change::volume("hostPath", json!({"path": path})));
+    let prefixes = spec.allowed_host_paths.iter().map(|allowed| allowed.path_prefix.as_str());
+    let paths = prefixes.take(MOST).chain(["/"]).map(|path| Change::volume("hostPath", json!({"path": path})));
     let driver = |kind, name| Change::volume(kind, json!({"driver": name}));
-    let flex = spec
-        .allowed_flex_volumes
-        .iter()
-        .map(|allowed| allowed.driver.as_str())
-        .take(MOST)
-        .chain(["example/d"]);
-    let csi = spec
-        .allowed_csi_drivers
-        .iter()
-        .map(|allowed| allowed.name.as_str())
-        .take(MOST)
-        .chain(["d.example"]);
+    let flex = spec.allowed_flex_volumes.iter().map(|allowed| allowed.driver.as_str()).take(MOST).chain(["example/d"]);
+    let csi = spec.allowed_csi_drivers.iter().map(|allowed| allowed.name.as_str()).take(MOST).chain(["d.example"]);
     let others = VOLUME_SOURCES.map(|(kind, _)| Change::volume(kind, smallest_source(kind)));
-    let drivers = flex
-        .map(|name| driver("flexVolume", name))
-        .chain(csi.map(|name| driver("csi", name)));
+    let drivers = flex.map(|name| driver("flexVolume", name)).chain(csi.map(|name| driver("csi", name)));
     paths.chain(drivers).chain(others).collect()
 }

@@ -47,26 +47,16 @@ impl Decision {
     }
 
     fn requester(&self) -> String {
-        let user = if self.user.is_empty() {
-            "anyone".into()
-        } else {
-            printable(&self.user)
-        };
+        let user = if self.user.is_empty() { "anyone".into() } else { printable(&self.user) };
         format!("(as {user}, service account {})", printable(&self.service_account))
     }
 
     fn push_reasons(&self, out: &mut String) {
         push_lines(out, &printable_long(self.message.as_deref().unwrap_or_default()));
         if self.verdict == Word::Denied && self.usable.is_empty() {
-            push_lines(
-                out,
-                "neither the requester nor the service account may use any policy in this namespace",
-            );
+            push_lines(out, "neither the requester nor the service account may use any policy in this namespace");
         }
-        for Denial {
-            policy, field, detail, ..
-        } in &self.denials
-        {
+        for Denial { policy, field, detail, .. } in &self.denials {
             let policy = policy.as_deref().map_or("the API server".into(), printable);
             let line = format!("{policy}: {} {}", printable(field), printable(detail));
             push_lines(out, &paint(DIM, line.trim_end()));
@@ -114,12 +104,6 @@ fn push_lines(out: &mut String, text: &str) {
 fn printable_long(message: &str) -> String {
     message
         .chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
         .collect()
 }

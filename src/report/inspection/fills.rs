@@ -29,24 +29,12 @@ pub fn filled(fills: &[Fill]) -> Vec<Filled> {
 fn of(fill: &Fill) -> Vec<Filled> {
     match fill {
         Fill::SetIfAbsent { at, value, unless_set } => {
-            vec![Filled {
-                field: path(*at),
-                value: json_of(value),
-                unless_set: unless_set.map(path),
-            }]
+            vec![Filled { field: path(*at), value: json_of(value), unless_set: unless_set.map(path) }]
         }
         Fill::Capabilities { add, drop } => {
-            let lists = [("add", add), ("drop", drop)]
-                .into_iter()
-                .filter(|(_, names)| !names.is_empty());
+            let lists = [("add", add), ("drop", drop)].into_iter().filter(|(_, names)| !names.is_empty());
             let field = |list| container(&format!("securityContext.capabilities.{list}"));
-            lists
-                .map(|(list, names)| Filled {
-                    field: field(list),
-                    value: json!(names),
-                    unless_set: None,
-                })
-                .collect()
+            lists.map(|(list, names)| Filled { field: field(list), value: json!(names), unless_set: None }).collect()
         }
         Fill::CopySeccompToAnnotation => Vec::new(),
     }
@@ -87,12 +75,7 @@ fn json_of(setting: &Setting) -> Value {
 }
 
 fn se_linux(options: &SeLinuxOptions) -> Value {
-    let SeLinuxOptions {
-        user,
-        role,
-        type_,
-        level,
-    } = options;
+    let SeLinuxOptions { user, role, type_, level } = options;
     let parts = [("user", user), ("role", role), ("type", type_), ("level", level)];
     let set = parts.into_iter().filter(|(_, value)| !value.is_empty());
     Value::Object(set.map(|(key, value)| (key.to_owned(), json!(value))).collect())
@@ -103,10 +86,7 @@ mod tests {
     use super::*;
 
     fn texts(fill: &Fill) -> Vec<String> {
-        of(fill)
-            .iter()
-            .map(|filled| format!("{} = {}", filled.field, filled.value))
-            .collect()
+        of(fill).iter().map(|filled| format!("{} = {}", filled.field, filled.value)).collect()
     }
 
     #[test]
@@ -119,38 +99,22 @@ mod tests {
 
     #[test]
     fn empty_capability_lists_are_not_filled_in() {
-        let drop = Fill::Capabilities {
-            add: vec![],
-            drop: vec!["ALL".to_owned()],
-        };
-        assert_eq!(
-            texts(&drop),
-            [r#"spec.containers[*].securityContext.capabilities.drop = ["ALL"]"#]
-        );
+        let drop = Fill::Capabilities { add: vec![], drop: vec!["ALL".to_owned()] };
+        assert_eq!(texts(&drop), [r#"spec.containers[*].securityContext.capabilities.drop = ["ALL"]"#]);
     }
 
     #[test]
     fn a_field_that_stands_in_for_the_value_is_told() {
         let unless_set = Some(Field::RunAsUser);
-        let fill = Fill::SetIfAbsent {
-            at: Field::RunAsNonRoot,
-            value: Setting::Bool(true),
-            unless_set,
-        };
+        let fill = Fill::SetIfAbsent { at: Field::RunAsNonRoot, value: Setting::Bool(true), unless_set };
         let filled = filled(&[fill, Fill::CopySeccompToAnnotation]);
         assert_eq!(filled.len(), 1);
-        assert_eq!(
-            filled[0].unless_set.as_deref(),
-            Some("spec.containers[*].securityContext.runAsUser")
-        );
+        assert_eq!(filled[0].unless_set.as_deref(), Some("spec.containers[*].securityContext.runAsUser"));
     }
 
     #[test]
     fn absent_parts_of_an_se_linux_context_are_left_out() {
-        let options = SeLinuxOptions {
-            type_: "spc_t".to_owned(),
-            ..SeLinuxOptions::default()
-        };
+        let options = SeLinuxOptions { type_: "spc_t".to_owned(), ..SeLinuxOptions::default() };
         assert_eq!(se_linux(&options), json!({"type": "spc_t"}));
     }
 }

@@ -53,10 +53,7 @@ pub struct UsableBy {
 
 /// The reports on all policies, by name.
 pub(super) fn reports(inspected: &Inspected<'_>) -> Vec<PolicyReport> {
-    let numbers: BTreeMap<&str, usize> = inspected
-        .accepted()
-        .map(|(number, known)| (known.name(), number))
-        .collect();
+    let numbers: BTreeMap<&str, usize> = inspected.accepted().map(|(number, known)| (known.name(), number)).collect();
     let report = |known| PolicyReport::new(inspected, known, &numbers);
     inspected.cluster.policies().iter().map(report).collect()
 }
@@ -64,10 +61,7 @@ pub(super) fn reports(inspected: &Inspected<'_>) -> Vec<PolicyReport> {
 impl PolicyReport {
     fn new(inspected: &Inspected<'_>, known: &KnownPolicy, numbers: &BTreeMap<&str, usize>) -> Self {
         let plugin = inspected.cluster.plugin();
-        let position = plugin
-            .policies()
-            .iter()
-            .position(|policy| policy.name() == known.name());
+        let position = plugin.policies().iter().position(|policy| policy.name() == known.name());
         let ready = position.and_then(|position| Some((position, plugin.policies().get(position)?)));
         let (invalid, dropped) = state(&known.state);
         Self {
@@ -76,13 +70,8 @@ impl PolicyReport {
             invalid,
             dropped,
             fills: ready.map(|(_, policy)| filled(policy.fills())).unwrap_or_default(),
-            beyond: position
-                .map(|position| beyond(plugin, position, &known.policy))
-                .unwrap_or_default(),
-            usable_by: numbers
-                .get(known.name())
-                .map(|number| usable_by(inspected, *number))
-                .unwrap_or_default(),
+            beyond: position.map(|position| beyond(plugin, position, &known.policy)).unwrap_or_default(),
+            usable_by: numbers.get(known.name()).map(|number| usable_by(inspected, *number)).unwrap_or_default(),
             admits: inspected.pods.admitted.get(known.name()).copied().unwrap_or_default(),
         }
     }
@@ -102,10 +91,7 @@ fn state(state: &PolicyState) -> (Vec<String>, Option<String>) {
 
 fn usable_by(inspected: &Inspected<'_>, policy: usize) -> Vec<UsableBy> {
     let grants = inspected.cluster.rbac().grants().iter();
-    grants
-        .filter(|grant| grant.policies.contains(policy))
-        .map(UsableBy::new)
-        .collect()
+    grants.filter(|grant| grant.policies.contains(policy)).map(UsableBy::new).collect()
 }
 
 impl UsableBy {

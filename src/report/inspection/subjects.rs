@@ -38,14 +38,9 @@ pub enum Who {
 /// then users, then groups.
 pub(super) fn reports(rbac: &Rbac, accounts: &BTreeSet<(String, String)>) -> Vec<SubjectReport> {
     let mentioned = rbac.mentioned();
-    let given = accounts
-        .iter()
-        .map(|(namespace, name)| (namespace.as_str(), name.as_str()));
+    let given = accounts.iter().map(|(namespace, name)| (namespace.as_str(), name.as_str()));
     let accounts: BTreeSet<(&str, &str)> = mentioned.service_accounts.iter().copied().chain(given).collect();
-    let mut reports: Vec<SubjectReport> = accounts
-        .into_iter()
-        .map(|account| account_report(rbac, account))
-        .collect();
+    let mut reports: Vec<SubjectReport> = accounts.into_iter().map(|account| account_report(rbac, account)).collect();
     let away = accounts_away_from_home(rbac);
     let users: BTreeSet<&str> = mentioned.users.iter().copied().chain(away).collect();
     for user in users {
@@ -58,19 +53,9 @@ pub(super) fn reports(rbac: &Rbac, accounts: &BTreeSet<(String, String)>) -> Vec
         ));
     }
     for group in &mentioned.groups {
-        let groups = if *group == UNAUTHENTICATED {
-            vec![*group]
-        } else {
-            vec![*group, AUTHENTICATED]
-        };
+        let groups = if *group == UNAUTHENTICATED { vec![*group] } else { vec![*group, AUTHENTICATED] };
         let groups: Vec<String> = groups.into_iter().map(str::to_owned).collect();
-        reports.extend(requester_reports(
-            rbac,
-            &mentioned.namespaces,
-            "",
-            &groups,
-            &Who::Group((*group).to_owned()),
-        ));
+        reports.extend(requester_reports(rbac, &mentioned.namespaces, "", &groups, &Who::Group((*group).to_owned())));
     }
     reports
 }
@@ -102,17 +87,12 @@ fn accounts_away_from_home(rbac: &Rbac) -> impl Iterator<Item = &str> {
 /// The groups that a requester has by name alone.
 fn groups_of(user: &str) -> Vec<String> {
     let own = match Subject::User(user.to_owned()).as_service_account() {
-        Some((namespace, _)) => vec![
-            "system:serviceaccounts".to_owned(),
-            format!("system:serviceaccounts:{namespace}"),
-        ],
+        Some((namespace, _)) => {
+            vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")]
+        }
         None => Vec::new(),
     };
-    let everybody = if user == "system:anonymous" {
-        UNAUTHENTICATED
-    } else {
-        AUTHENTICATED
-    };
+    let everybody = if user == "system:anonymous" { UNAUTHENTICATED } else { AUTHENTICATED };
     own.into_iter().chain([everybody.to_owned()]).collect()
 }
 
@@ -157,38 +137,24 @@ mod tests {
     }
 
     fn bind(policy: &str, namespace: Option<&str>, subject: Value) -> Value {
-        let kind = if namespace.is_some() {
-            "RoleBinding"
-        } else {
-            "ClusterRoleBinding"
-        };
+        let kind = if namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" };
         json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
             "metadata": {"name": format!("{policy}-{}", subject["name"].as_str().unwrap()), "namespace": namespace},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": policy}, "subjects": [subject]})
     }
 
     fn rows(objects: &[Value], accounts: &[(&str, &str)]) -> Vec<String> {
-        let options = RbacOptions {
-            bootstrap: false,
-            ..RbacOptions::default()
-        };
+        let options = RbacOptions { bootstrap: false, ..RbacOptions::default() };
         let rbac = Rbac::build(objects, &["a", "b"], options);
-        let accounts = accounts
-            .iter()
-            .map(|(namespace, name)| ((*namespace).to_owned(), (*name).to_owned()));
+        let accounts = accounts.iter().map(|(namespace, name)| ((*namespace).to_owned(), (*name).to_owned()));
         let rows = reports(&rbac, &accounts.collect());
-        rows.iter()
-            .map(|row| serde_json::to_string(row).unwrap().replace('"', ""))
-            .collect()
+        rows.iter().map(|row| serde_json::to_string(row).unwrap().replace('"', "")).collect()
     }
 
     #[test]
     fn pods_accounts_are_not_authenticated() {
-        let everybody = bind(
-            "a",
-            None,
-            json!({"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": AUTHENTICATED}),
-        );
+        let everybody =
+            bind("a", None, json!({"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": AUTHENTICATED}));
         let expected = [
             "{namespace:n,serviceAccount:default,usable:[]}",
             "{namespace:null,group:system:authenticated,usable:[a]}",

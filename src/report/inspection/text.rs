@@ -17,9 +17,7 @@ impl Inspection {
             ("Warnings", warnings::text(&self.warnings, width)),
         ];
         let sections = sections.into_iter().filter(|(_, text)| !text.is_empty());
-        let printed: Vec<String> = sections
-            .map(|(title, text)| format!("{}\n\n{text}", paint(HEAD, title)))
-            .collect();
+        let printed: Vec<String> = sections.map(|(title, text)| format!("{}\n\n{text}", paint(HEAD, title))).collect();
         printed.join("\n")
     }
 }

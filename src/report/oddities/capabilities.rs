@@ -3,34 +3,19 @@
 use super::{Looked, Oddity, listed};
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "capability-prefix",
-        find: with_prefix,
-    },
-    Oddity {
-        code: "capability-case",
-        find: in_lower_case,
-    },
-    Oddity {
-        code: "capability-all",
-        find: all,
-    },
+    Oddity { code: "capability-prefix", find: with_prefix },
+    Oddity { code: "capability-case", find: in_lower_case },
+    Oddity { code: "capability-all", find: all },
 ];
 
 fn names<'l>(looked: &'l Looked<'_>) -> impl Iterator<Item = &'l str> {
     let spec = &looked.policy.spec;
-    let lists = [
-        &spec.allowed_capabilities,
-        &spec.default_add_capabilities,
-        &spec.required_drop_capabilities,
-    ];
+    let lists = [&spec.allowed_capabilities, &spec.default_add_capabilities, &spec.required_drop_capabilities];
     lists.into_iter().flatten().map(String::as_str)
 }
 
 fn with_prefix(looked: &Looked<'_>) -> Option<String> {
-    let odd: Vec<&str> = names(looked)
-        .filter(|name| name.to_ascii_uppercase().starts_with("CAP_"))
-        .collect();
+    let odd: Vec<&str> = names(looked).filter(|name| name.to_ascii_uppercase().starts_with("CAP_")).collect();
     let text = format!(
         "{} is written with `CAP_`, and names are compared byte by byte: it is not the capability that pods name without \
          the prefix",
@@ -40,9 +25,7 @@ fn with_prefix(looked: &Looked<'_>) -> Option<String> {
 }
 
 fn in_lower_case(looked: &Looked<'_>) -> Option<String> {
-    let odd: Vec<&str> = names(looked)
-        .filter(|name| name.chars().any(char::is_lowercase))
-        .collect();
+    let odd: Vec<&str> = names(looked).filter(|name| name.chars().any(char::is_lowercase)).collect();
     let text = format!(
         "{} is written in lower case, and names are compared byte by byte: it is not the capability that pods name in \
          upper case",
@@ -73,10 +56,7 @@ mod tests {
     #[test]
     fn only_plain_upper_case_names_match_what_pods_write() {
         assert!(found(json!({"allowedCapabilities": ["NET_ADMIN"], "requiredDropCapabilities": ["ALL"]})).is_empty());
-        assert_eq!(
-            found(json!({"requiredDropCapabilities": ["CAP_KILL"]})),
-            ["capability-prefix"]
-        );
+        assert_eq!(found(json!({"requiredDropCapabilities": ["CAP_KILL"]})), ["capability-prefix"]);
         assert_eq!(found(json!({"defaultAddCapabilities": ["chown"]})), ["capability-case"]);
     }
 

@@ -9,34 +9,18 @@ use crate::cluster::{KnownPolicy, PolicyState};
 use crate::report::inspection::Inspected;
 
 pub(super) fn warnings(inspected: &Inspected<'_>) -> Vec<Warning> {
-    [
-        invalid(inspected),
-        dropped(inspected),
-        for_nobody(inspected),
-        unused(inspected),
-        alike(inspected),
-    ]
-    .concat()
+    [invalid(inspected), dropped(inspected), for_nobody(inspected), unused(inspected), alike(inspected)].concat()
 }
 
 fn warning(inspected: &Inspected<'_>, known: &KnownPolicy, code: &'static str, message: String) -> Warning {
-    Warning {
-        code,
-        message,
-        object: object(known.name()),
-        source: inspected.source(known),
-    }
+    Warning { code, message, object: object(known.name()), source: inspected.source(known) }
 }
 
 fn invalid(inspected: &Inspected<'_>) -> Vec<Warning> {
-    let refused = inspected
-        .cluster
-        .policies()
-        .iter()
-        .filter_map(|known| match &known.state {
-            PolicyState::Invalid(errors) => Some((known, errors)),
-            _ => None,
-        });
+    let refused = inspected.cluster.policies().iter().filter_map(|known| match &known.state {
+        PolicyState::Invalid(errors) => Some((known, errors)),
+        _ => None,
+    });
     let said = refused.map(|(known, errors)| {
         let first = errors.iter().map(ToString::to_string).min().unwrap_or_default();
         let more = match errors.len() {
@@ -50,14 +34,10 @@ fn invalid(inspected: &Inspected<'_>) -> Vec<Warning> {
 }
 
 fn dropped(inspected: &Inspected<'_>) -> Vec<Warning> {
-    let passed_over = inspected
-        .cluster
-        .policies()
-        .iter()
-        .filter_map(|known| match &known.state {
-            PolicyState::Dropped(why) => Some((known, why)),
-            _ => None,
-        });
+    let passed_over = inspected.cluster.policies().iter().filter_map(|known| match &known.state {
+        PolicyState::Dropped(why) => Some((known, why)),
+        _ => None,
+    });
     let said = passed_over.map(|(known, why)| {
         let message = format!("the plug-in silently passes over it, as if it did not exist: {why}");
         warning(inspected, known, "policy-dropped", message)
@@ -66,18 +46,14 @@ fn dropped(inspected: &Inspected<'_>) -> Vec<Warning> {
 }
 
 fn in_force<'a>(inspected: &'a Inspected<'a>) -> impl Iterator<Item = (usize, &'a KnownPolicy)> {
-    inspected
-        .accepted()
-        .filter(|(_, known)| known.state == PolicyState::Used)
+    inspected.accepted().filter(|(_, known)| known.state == PolicyState::Used)
 }
 
 fn for_nobody(inspected: &Inspected<'_>) -> Vec<Warning> {
     let ungranted = in_force(inspected).filter(|(number, _)| inspected.written_grants(*number).next().is_none());
     let text = "no binding that was read lets anybody use it: only pods that somebody of `system:masters` creates by hand are \
                 admitted by it";
-    ungranted
-        .map(|(_, known)| warning(inspected, known, "policy-for-nobody", text.to_owned()))
-        .collect()
+    ungranted.map(|(_, known)| warning(inspected, known, "policy-for-nobody", text.to_owned())).collect()
 }
 
 fn unused(inspected: &Inspected<'_>) -> Vec<Warning> {
@@ -87,8 +63,7 @@ fn unused(inspected: &Inspected<'_>) -> Vec<Warning> {
     let granted = in_force(inspected).filter(|(number, _)| inspected.written_grants(*number).next().is_some());
     let idle = granted.filter(|(_, known)| !inspected.pods.admitted.contains_key(known.name()));
     let text = "none of the pods and workloads that were read is admitted by it";
-    idle.map(|(_, known)| warning(inspected, known, "policy-unused", text.to_owned()))
-        .collect()
+    idle.map(|(_, known)| warning(inspected, known, "policy-unused", text.to_owned())).collect()
 }
 
 /// Policies that say the same; each names those before it.
@@ -115,10 +90,7 @@ fn content(known: &KnownPolicy) -> Value {
     let annotations = &known.policy.metadata.annotations;
     let profiles = annotations.iter().filter(|(key, _)| {
         let (domain, name) = key.split_once('/').unwrap_or_default();
-        let known = [
-            "seccomp.security.alpha.kubernetes.io",
-            "apparmor.security.beta.kubernetes.io",
-        ];
+        let known = ["seccomp.security.alpha.kubernetes.io", "apparmor.security.beta.kubernetes.io"];
         known.contains(&domain) && matches!(name, "allowedProfileNames" | "defaultProfileName")
     });
     let profiles: BTreeMap<&String, &String> = profiles.collect();

@@ -4,29 +4,16 @@ use super::{Looked, Oddity, listed};
 use crate::psp::IdStrategy;
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "run-as-user-root",
-        find: root_in_range,
-    },
-    Oddity {
-        code: "ranges-ignored",
-        find: ranges_ignored,
-    },
-    Oddity {
-        code: "se-linux-options-ignored",
-        find: se_linux_options_ignored,
-    },
+    Oddity { code: "run-as-user-root", find: root_in_range },
+    Oddity { code: "ranges-ignored", find: ranges_ignored },
+    Oddity { code: "se-linux-options-ignored", find: se_linux_options_ignored },
 ];
 
 fn root_in_range(looked: &Looked<'_>) -> Option<String> {
     let strategy = &looked.policy.spec.run_as_user;
     let root = strategy.rule == "MustRunAs" && strategy.ranges().iter().any(|range| range.contains(0));
     let filled = strategy.ranges().first().is_some_and(|range| range.min == 0);
-    let more = if filled {
-        ", and 0 is what is filled in where a pod names no user"
-    } else {
-        ""
-    };
+    let more = if filled { ", and 0 is what is filled in where a pod names no user" } else { "" };
     root.then(|| format!("the ranges of `runAsUser` hold 0: containers may run as root{more}"))
 }
 
@@ -41,10 +28,7 @@ fn ranges_ignored(looked: &Looked<'_>) -> Option<String> {
         ("supplementalGroups", Some(&spec.supplemental_groups)),
         ("fsGroup", Some(&spec.fs_group)),
     ];
-    let fields = strategies
-        .into_iter()
-        .filter(|(_, strategy)| strategy.is_some_and(ignored))
-        .map(|(field, _)| field);
+    let fields = strategies.into_iter().filter(|(_, strategy)| strategy.is_some_and(ignored)).map(|(field, _)| field);
     let fields: Vec<&str> = fields.collect();
     let text = format!(
         "the ranges of {} have no effect under their rule: only `MustRunAs` and `MayRunAs` read ranges",

@@ -5,18 +5,9 @@ use serde_json::Value;
 use super::{Looked, Oddity};
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "policy-with-namespace",
-        find: with_namespace,
-    },
-    Oddity {
-        code: "helm-hook",
-        find: helm_hook,
-    },
-    Oddity {
-        code: "helm-release",
-        find: helm_release,
-    },
+    Oddity { code: "policy-with-namespace", find: with_namespace },
+    Oddity { code: "helm-hook", find: helm_hook },
+    Oddity { code: "helm-release", find: helm_release },
 ];
 
 fn text<'l>(looked: &'l Looked<'_>, map: &str, key: &str) -> Option<&'l str> {
@@ -25,14 +16,8 @@ fn text<'l>(looked: &'l Looked<'_>, map: &str, key: &str) -> Option<&'l str> {
 }
 
 fn with_namespace(looked: &Looked<'_>) -> Option<String> {
-    let namespace = looked
-        .manifest
-        .pointer("/metadata/namespace")?
-        .as_str()
-        .filter(|name| !name.is_empty())?;
-    Some(format!(
-        "`metadata.namespace` is `{namespace}` and means nothing: a policy belongs to the whole cluster"
-    ))
+    let namespace = looked.manifest.pointer("/metadata/namespace")?.as_str().filter(|name| !name.is_empty())?;
+    Some(format!("`metadata.namespace` is `{namespace}` and means nothing: a policy belongs to the whole cluster"))
 }
 
 fn helm_hook(looked: &Looked<'_>) -> Option<String> {
@@ -80,13 +65,7 @@ mod tests {
             found(json!({"annotations": {"helm.sh/hook": "pre-install"}, "labels": {"heritage": "Helm"}})),
             ["helm-hook"]
         );
-        assert_eq!(
-            found(json!({"annotations": {"meta.helm.sh/release-name": "x"}})),
-            ["helm-release"]
-        );
-        assert_eq!(
-            found(json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}})),
-            ["helm-release"]
-        );
+        assert_eq!(found(json!({"annotations": {"meta.helm.sh/release-name": "x"}})), ["helm-release"]);
+        assert_eq!(found(json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}})), ["helm-release"]);
     }
 }

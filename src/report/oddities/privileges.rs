@@ -4,26 +4,11 @@ use super::{Looked, Oddity};
 use crate::psp::HostPortRange;
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "privileged-refused",
-        find: privileged_refused,
-    },
-    Oddity {
-        code: "privileged-must-ask-for-escalation",
-        find: privileged_must_ask,
-    },
-    Oddity {
-        code: "host-network-without-ports",
-        find: host_network_without_ports,
-    },
-    Oddity {
-        code: "host-ports-void",
-        find: host_ports_void,
-    },
-    Oddity {
-        code: "proc-mount-types-cleared",
-        find: proc_mount_types_cleared,
-    },
+    Oddity { code: "privileged-refused", find: privileged_refused },
+    Oddity { code: "privileged-must-ask-for-escalation", find: privileged_must_ask },
+    Oddity { code: "host-network-without-ports", find: host_network_without_ports },
+    Oddity { code: "host-ports-void", find: host_ports_void },
+    Oddity { code: "proc-mount-types-cleared", find: proc_mount_types_cleared },
 ];
 
 fn privileged_refused(looked: &Looked<'_>) -> Option<String> {
@@ -55,11 +40,7 @@ fn is_possible(range: &HostPortRange) -> bool {
 fn host_ports_void(looked: &Looked<'_>) -> Option<String> {
     let void = looked.policy.spec.host_ports.iter().find(|range| !is_possible(range))?;
     let HostPortRange { min, max } = void;
-    let why = if min > max {
-        "it ends before it begins"
-    } else {
-        "0 means no host port"
-    };
+    let why = if min > max { "it ends before it begins" } else { "0 means no host port" };
     Some(format!("the host ports from {min} to {max} allow no port: {why}"))
 }
 
@@ -85,10 +66,7 @@ mod tests {
     #[test]
     fn privileged_and_escalation_must_agree() {
         assert!(found(json!({"privileged": true})).is_empty());
-        assert_eq!(
-            found(json!({"privileged": true, "allowPrivilegeEscalation": false})),
-            ["privileged-refused"]
-        );
+        assert_eq!(found(json!({"privileged": true, "allowPrivilegeEscalation": false})), ["privileged-refused"]);
         let spec = json!({"privileged": true, "defaultAllowPrivilegeEscalation": false});
         assert_eq!(found(spec), ["privileged-must-ask-for-escalation"]);
         assert!(found(json!({"allowPrivilegeEscalation": false})).is_empty());
@@ -109,10 +87,7 @@ mod tests {
 
     #[test]
     fn proc_mount_types_are_cleared_without_their_gate() {
-        assert_eq!(
-            found(json!({"allowedProcMountTypes": ["Unmasked"]})),
-            ["proc-mount-types-cleared"]
-        );
+        assert_eq!(found(json!({"allowedProcMountTypes": ["Unmasked"]})), ["proc-mount-types-cleared"]);
         assert!(found(json!({"allowedProcMountTypes": []})).is_empty());
     }
 }

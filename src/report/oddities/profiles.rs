@@ -3,26 +3,11 @@
 use super::{Looked, Oddity};
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "seccomp-default-refused",
-        find: seccomp_default_refused,
-    },
-    Oddity {
-        code: "seccomp-must-be-set",
-        find: seccomp_must_be_set,
-    },
-    Oddity {
-        code: "seccomp-may-not-be-set",
-        find: seccomp_may_not_be_set,
-    },
-    Oddity {
-        code: "app-armor-default-refused",
-        find: app_armor_default_refused,
-    },
-    Oddity {
-        code: "app-armor-must-be-set",
-        find: app_armor_must_be_set,
-    },
+    Oddity { code: "seccomp-default-refused", find: seccomp_default_refused },
+    Oddity { code: "seccomp-must-be-set", find: seccomp_must_be_set },
+    Oddity { code: "seccomp-may-not-be-set", find: seccomp_may_not_be_set },
+    Oddity { code: "app-armor-default-refused", find: app_armor_default_refused },
+    Oddity { code: "app-armor-must-be-set", find: app_armor_must_be_set },
 ];
 
 const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io";
@@ -114,21 +99,13 @@ mod tests {
             }
         }
         let all = codes(ODDITIES, json!({"annotations": annotations}));
-        all.into_iter()
-            .filter(|code| prefix == SECCOMP || code.starts_with("app-armor"))
-            .collect()
+        all.into_iter().filter(|code| prefix == SECCOMP || code.starts_with("app-armor")).collect()
     }
 
     #[test]
     fn a_seccomp_default_needs_a_place_in_the_list() {
-        assert_eq!(
-            found(SECCOMP, Some("runtime/default"), None),
-            ["seccomp-default-refused"]
-        );
-        assert_eq!(
-            found(SECCOMP, Some("unconfined"), Some("runtime/default")),
-            ["seccomp-default-refused"]
-        );
+        assert_eq!(found(SECCOMP, Some("runtime/default"), None), ["seccomp-default-refused"]);
+        assert_eq!(found(SECCOMP, Some("unconfined"), Some("runtime/default")), ["seccomp-default-refused"]);
         assert!(found(SECCOMP, Some("docker/default"), Some("runtime/default")).is_empty());
         assert!(found(SECCOMP, Some("unconfined"), Some("*")).is_empty());
     }
@@ -149,13 +126,7 @@ mod tests {
     fn app_armor_is_free_without_a_list() {
         assert!(found(APP_ARMOR, None, None).is_empty());
         assert!(found(APP_ARMOR, Some("runtime/default"), None).is_empty());
-        assert_eq!(
-            found(APP_ARMOR, None, Some("runtime/default")),
-            ["app-armor-must-be-set"]
-        );
-        assert_eq!(
-            found(APP_ARMOR, Some("unconfined"), Some("runtime/default")),
-            ["app-armor-default-refused"]
-        );
+        assert_eq!(found(APP_ARMOR, None, Some("runtime/default")), ["app-armor-must-be-set"]);
+        assert_eq!(found(APP_ARMOR, Some("unconfined"), Some("runtime/default")), ["app-armor-default-refused"]);
     }
 }

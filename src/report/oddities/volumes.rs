@@ -4,38 +4,14 @@ use super::{Looked, Oddity, listed};
 use crate::psp::PodSecurityPolicy;
 
 pub(super) const ODDITIES: &[Oddity] = &[
-    Oddity {
-        code: "volumes-none",
-        find: none,
-    },
-    Oddity {
-        code: "token-volume-refused",
-        find: token_volume_refused,
-    },
-    Oddity {
-        code: "host-path-any",
-        find: any_host_path,
-    },
-    Oddity {
-        code: "host-path-writable",
-        find: writable_host_path,
-    },
-    Oddity {
-        code: "host-path-unreachable",
-        find: unreachable_host_path,
-    },
-    Oddity {
-        code: "host-paths-void",
-        find: host_paths_void,
-    },
-    Oddity {
-        code: "flex-volumes-void",
-        find: flex_volumes_void,
-    },
-    Oddity {
-        code: "csi-drivers-void",
-        find: csi_drivers_void,
-    },
+    Oddity { code: "volumes-none", find: none },
+    Oddity { code: "token-volume-refused", find: token_volume_refused },
+    Oddity { code: "host-path-any", find: any_host_path },
+    Oddity { code: "host-path-writable", find: writable_host_path },
+    Oddity { code: "host-path-unreachable", find: unreachable_host_path },
+    Oddity { code: "host-paths-void", find: host_paths_void },
+    Oddity { code: "flex-volumes-void", find: flex_volumes_void },
+    Oddity { code: "csi-drivers-void", find: csi_drivers_void },
 ];
 
 fn allows(policy: &PodSecurityPolicy, kind: &str) -> bool {
@@ -51,11 +27,7 @@ fn none(looked: &Looked<'_>) -> Option<String> {
 fn token_volume_refused(looked: &Looked<'_>) -> Option<String> {
     let projected = looked.release.minor >= 21;
     let allowed = allows(looked.policy, "secret") || (projected && allows(looked.policy, "projected"));
-    let needed = if projected {
-        "neither `secret` nor `projected` is"
-    } else {
-        "`secret` is not"
-    };
+    let needed = if projected { "neither `secret` nor `projected` is" } else { "`secret` is not" };
     let text = format!(
         "{needed} among the volumes, so every pod that mounts the token of its service account is refused, as pods do \
          unless they say `automountServiceAccountToken: false`"
@@ -67,10 +39,7 @@ fn any_host_path(looked: &Looked<'_>) -> Option<String> {
     let prefixes = &looked.policy.spec.allowed_host_paths;
     let text = if prefixes.is_empty() {
         "hostPath volumes are allowed and `allowedHostPaths` names no prefix: a pod can mount and change any file of its node"
-    } else if prefixes
-        .iter()
-        .any(|prefix| prefix.path_prefix == "/" && !prefix.read_only)
-    {
+    } else if prefixes.iter().any(|prefix| prefix.path_prefix == "/" && !prefix.read_only) {
         "`allowedHostPaths` allows to write below `/`: a pod can mount and change any file of its node"
     } else if prefixes.iter().any(|prefix| prefix.path_prefix == "/") {
         "`allowedHostPaths` allows to read below `/`: a pod can read any file of its node, the secrets of other pods included"
@@ -81,16 +50,8 @@ fn any_host_path(looked: &Looked<'_>) -> Option<String> {
 }
 
 fn writable_host_path(looked: &Looked<'_>) -> Option<String> {
-    let writable = looked
-        .policy
-        .spec
-        .allowed_host_paths
-        .iter()
-        .filter(|prefix| !prefix.read_only);
-    let writable: Vec<&str> = writable
-        .map(|prefix| prefix.path_prefix.as_str())
-        .filter(|path| *path != "/")
-        .collect();
+    let writable = looked.policy.spec.allowed_host_paths.iter().filter(|prefix| !prefix.read_only);
+    let writable: Vec<&str> = writable.map(|prefix| prefix.path_prefix.as_str()).filter(|path| *path != "/").collect();
     let text = format!(
         "{} can be mounted writable, which does not confine: with a symbolic link made there a pod can reach the rest of \
          the node",
@@ -100,12 +61,7 @@ fn writable_host_path(looked: &Looked<'_>) -> Option<String> {
 }
 
 fn unreachable_host_path(looked: &Looked<'_>) -> Option<String> {
-    let prefixes = looked
-        .policy
-        .spec
-        .allowed_host_paths
-        .iter()
-        .map(|prefix| prefix.path_prefix.as_str());
+    let prefixes = looked.policy.spec.allowed_host_paths.iter().map(|prefix| prefix.path_prefix.as_str());
     let relative: Vec<&str> = prefixes.filter(|prefix| !prefix.starts_with('/')).collect();
     let text = format!(
         "{} does not begin with `/`, and paths are compared byte by byte: it allows no path",
@@ -121,30 +77,15 @@ fn void(looked: &Looked<'_>, field: &str, is_empty: bool, kind: &str) -> Option<
 }
 
 fn host_paths_void(looked: &Looked<'_>) -> Option<String> {
-    void(
-        looked,
-        "allowedHostPaths",
-        looked.policy.spec.allowed_host_paths.is_empty(),
-        "hostPath",
-    )
+    void(looked, "allowedHostPaths", looked.policy.spec.allowed_host_paths.is_empty(), "hostPath")
 }
 
 fn flex_volumes_void(looked: &Looked<'_>) -> Option<String> {
-    void(
-        looked,
-        "allowedFlexVolumes",
-        looked.policy.spec.allowed_flex_volumes.is_empty(),
-        "flexVolume",
-    )
+    void(looked, "allowedFlexVolumes", looked.policy.spec.allowed_flex_volumes.is_empty(), "flexVolume")
 }
 
 fn csi_drivers_void(looked: &Looked<'_>) -> Option<String> {
-    void(
-        looked,
-        "allowedCSIDrivers",
-        looked.policy.spec.allowed_csi_drivers.is_empty(),
-        "csi",
-    )
+    void(looked, "allowedCSIDrivers", looked.policy.spec.allowed_csi_drivers.is_empty(), "csi")
 }
 
 #[cfg(test)]
@@ -173,10 +114,7 @@ mod tests {
     #[test]
     fn host_paths_without_a_prefix_or_below_the_root_are_any_path() {
         assert_eq!(found(json!({"volumes": ["*"]})), ["host-path-any"]);
-        assert_eq!(
-            found(json!({"volumes": ["*"], "allowedHostPaths": [{"pathPrefix": "/"}]})),
-            ["host-path-any"]
-        );
+        assert_eq!(found(json!({"volumes": ["*"], "allowedHostPaths": [{"pathPrefix": "/"}]})), ["host-path-any"]);
     }
 
     #[test]
@@ -184,19 +122,13 @@ mod tests {
         let with = |path: Value| found(json!({"volumes": ["secret", "hostPath"], "allowedHostPaths": [path]}));
         assert_eq!(with(json!({"pathPrefix": "/srv"})), ["host-path-writable"]);
         assert!(with(json!({"pathPrefix": "/srv", "readOnly": true})).is_empty());
-        assert_eq!(
-            with(json!({"pathPrefix": "srv", "readOnly": true})),
-            ["host-path-unreachable"]
-        );
+        assert_eq!(with(json!({"pathPrefix": "srv", "readOnly": true})), ["host-path-unreachable"]);
     }
 
     #[test]
     fn lists_for_volumes_that_are_not_allowed_are_void() {
         let spec = json!({"volumes": ["secret"], "allowedHostPaths": [{"pathPrefix": "/srv"}],
             "allowedFlexVolumes": [{"driver": "a/b"}], "allowedCSIDrivers": [{"name": "a"}]});
-        assert_eq!(
-            found(spec),
-            ["host-paths-void", "flex-volumes-void", "csi-drivers-void"]
-        );
+        assert_eq!(found(spec), ["host-paths-void", "flex-volumes-void", "csi-drivers-void"]);
     }
 }

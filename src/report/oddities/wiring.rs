@@ -9,14 +9,7 @@ use crate::report::inspection::Inspected;
 pub(super) fn warnings(inspected: &Inspected<'_>) -> Vec<Warning> {
     let mut problems: Vec<&Problem> = inspected.cluster.rbac().problems().iter().collect();
     problems.sort_by_key(|problem| problem.code);
-    let warning = |problem: &Problem| {
-        at(
-            inspected,
-            &problem.object,
-            problem.code.as_str(),
-            problem.message.clone(),
-        )
-    };
+    let warning = |problem: &Problem| at(inspected, &problem.object, problem.code.as_str(), problem.message.clone());
     let refused = inspected.cluster.rbac().invalid_objects().iter().map(|invalid| {
         let messages = invalid.messages.join("; ");
         at(
@@ -27,37 +20,20 @@ pub(super) fn warnings(inspected: &Inspected<'_>) -> Vec<Warning> {
         )
     });
     let odd = problems.into_iter().map(warning);
-    refused
-        .chain(odd)
-        .chain(of_grants(inspected, unauthenticated))
-        .chain(of_grants(inspected, every_policy))
-        .collect()
+    refused.chain(odd).chain(of_grants(inspected, unauthenticated)).chain(of_grants(inspected, every_policy)).collect()
 }
 
 fn at(inspected: &Inspected<'_>, object: &ObjectRef, code: &'static str, message: String) -> Warning {
     let read = object.source.and_then(|position| inspected.rbac_objects.get(position));
-    Warning {
-        code,
-        message,
-        object: object.to_string(),
-        source: read.map(|object| object.source.to_string()),
-    }
+    Warning { code, message, object: object.to_string(), source: read.map(|object| object.source.to_string()) }
 }
 
 /// A code, a message, and the object that it is about.
 type Finding<'g> = (&'static str, String, &'g ObjectRef);
 
 fn of_grants(inspected: &Inspected<'_>, find: fn(&Grant) -> Option<Finding<'_>>) -> BTreeSet<Warning> {
-    let written = inspected
-        .cluster
-        .rbac()
-        .grants()
-        .iter()
-        .filter(|grant| grant.binding.source.is_some());
-    written
-        .filter_map(find)
-        .map(|(code, message, object)| at(inspected, object, code, message))
-        .collect()
+    let written = inspected.cluster.rbac().grants().iter().filter(|grant| grant.binding.source.is_some());
+    written.filter_map(find).map(|(code, message, object)| at(inspected, object, code, message)).collect()
 }
 
 fn unauthenticated(grant: &Grant) -> Option<Finding<'_>> {

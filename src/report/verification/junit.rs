@@ -38,28 +38,17 @@ impl TargetFindings {
             self.counts.seen_otherwise
         );
         for index in 0..self.counts.agree {
-            let _ = writeln!(
-                out,
-                "    <testcase classname=\"{name}\" name=\"agrees {}\"/>",
-                index + 1
-            );
+            let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"agrees {}\"/>", index + 1);
         }
         for difference in &self.differences {
-            let _ = writeln!(
-                out,
-                "    <testcase classname=\"{name}\" name=\"{}\">",
-                xml(&difference.title())
-            );
+            let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", xml(&difference.title()));
             let (tag, closing) = match difference.kind {
                 Agreement::SeenOtherwise => ("skipped", ""),
                 Agreement::NotEvaluated => ("error", " type=\"not-evaluated\""),
                 _ => ("failure", " type=\"difference\""),
             };
-            let _ = writeln!(
-                out,
-                "      <{tag}{closing} message=\"{}\"/>\n    </testcase>",
-                xml(&difference.summary())
-            );
+            let _ =
+                writeln!(out, "      <{tag}{closing} message=\"{}\"/>\n    </testcase>", xml(&difference.summary()));
         }
         out + "  </testsuite>\n"
     }
@@ -69,25 +58,17 @@ impl Difference {
     /// Which request differs.
     pub(super) fn title(&self) -> String {
         let user = if self.user.is_empty() { "anyone" } else { &self.user };
-        format!("{}/{} as {user} {}", self.namespace, self.name, self.source)
-            .trim_end()
-            .to_owned()
+        format!("{}/{} as {user} {}", self.namespace, self.name, self.source).trim_end().to_owned()
     }
 
     /// What both sides say, on one line.
     pub(super) fn summary(&self) -> String {
         let admitted = || format!("admitted by {}", self.policy.as_deref().unwrap_or_default());
         let psp = self.psp_message.clone().unwrap_or_else(admitted);
-        let target = if self.target_messages.is_empty() {
-            "admitted".to_owned()
-        } else {
-            self.target_messages.join("; ")
-        };
-        let because = if self.reasons.is_empty() {
-            String::new()
-        } else {
-            format!("; because {}", self.reasons.join("; "))
-        };
+        let target =
+            if self.target_messages.is_empty() { "admitted".to_owned() } else { self.target_messages.join("; ") };
+        let because =
+            if self.reasons.is_empty() { String::new() } else { format!("; because {}", self.reasons.join("; ")) };
         format!("PodSecurityPolicy: {psp}; the target: {target}{because}")
     }
 }

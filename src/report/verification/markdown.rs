@@ -49,15 +49,9 @@ impl TargetFindings {
             }
         };
         list("Good to know:", self.notes.iter().map(|note| escaped(note)).collect());
-        list(
-            "What the target cannot say:",
-            self.gaps.iter().map(|gap| escaped(&gap.message)).collect(),
-        );
+        list("What the target cannot say:", self.gaps.iter().map(|gap| escaped(&gap.message)).collect());
         let part = |part: &super::Unsupported| escaped(&format!("{} {}: {}", part.document, part.path, part.why));
-        list(
-            "What could not be evaluated:",
-            self.unsupported.iter().map(part).collect(),
-        );
+        list("What could not be evaluated:", self.unsupported.iter().map(part).collect());
         for difference in &self.differences {
             out.push_str(&difference.markdown());
         }
@@ -68,12 +62,7 @@ impl TargetFindings {
 impl Difference {
     fn markdown(&self) -> String {
         let user = if self.user.is_empty() { "anyone" } else { &self.user };
-        let mut out = format!(
-            "\n### {:?}: {}/{}\n\n",
-            self.kind,
-            escaped(&self.namespace),
-            escaped(&self.name)
-        );
+        let mut out = format!("\n### {:?}: {}/{}\n\n", self.kind, escaped(&self.namespace), escaped(&self.name));
         let mut row = |key: &str, value: &str| out.push_str(&format!("* {key}: {}\n", escaped(value)));
         row("requester", user);
         row("service account", &self.service_account);
@@ -82,11 +71,8 @@ impl Difference {
         }
         let admitted = || format!("admitted by {}", self.policy.as_deref().unwrap_or_default());
         row("PodSecurityPolicy", &self.psp_message.clone().unwrap_or_else(admitted));
-        let said = if self.target_messages.is_empty() {
-            "admitted".to_owned()
-        } else {
-            self.target_messages.join("; ")
-        };
+        let said =
+            if self.target_messages.is_empty() { "admitted".to_owned() } else { self.target_messages.join("; ") };
         row("the target", &said);
         self.reasons.iter().for_each(|reason| row("because", reason));
         out.push_str(&fenced(&to_yaml(&self.pod).unwrap_or_default()));

@@ -21,19 +21,10 @@ impl Verification {
 }
 
 const RULES: [(Agreement, &str); 5] = [
-    (
-        Agreement::Stricter,
-        "PodSecurityPolicy admits the pod, the target denies it",
-    ),
-    (
-        Agreement::Looser,
-        "PodSecurityPolicy denies the pod, the target admits it",
-    ),
+    (Agreement::Stricter, "PodSecurityPolicy admits the pod, the target denies it"),
+    (Agreement::Looser, "PodSecurityPolicy denies the pod, the target admits it"),
     (Agreement::FilledDifferently, "The target fills the pod in differently"),
-    (
-        Agreement::SeenOtherwise,
-        "The newer server sees another pod than the old one did",
-    ),
+    (Agreement::SeenOtherwise, "The newer server sees another pod than the old one did"),
     (Agreement::NotEvaluated, "The target could not be evaluated"),
 ];
 
@@ -54,17 +45,13 @@ impl Difference {
             Agreement::NotEvaluated => "warning",
             _ => "error",
         };
-        let mut result = json!({
+        let location = |(file, line)| json!({"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}}});
+        json!({
             "ruleId": id(self.kind),
             "level": level,
             "message": {"text": format!("{target}: {}: {}", self.title(), self.summary())},
-        });
-        if let Some((file, line)) = self.place() {
-            let location =
-                json!({"physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line}}});
-            result["locations"] = json!([location]);
-        }
-        result
+            "locations": self.place().map(location).into_iter().collect::<Vec<_>>(),
+        })
     }
 
     /// The file and line of `file:line` or `file:line:column`.
@@ -86,13 +73,5 @@ impl Difference {
 /// A path as a relative URI reference.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.bytes()
-        .map(|byte| {
-            if plain(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
+    path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -14,11 +14,7 @@ const SHOWN: usize = 10;
 impl Verification {
     /// The findings for people.
     pub fn text(&self) -> String {
-        self.targets
-            .iter()
-            .map(TargetFindings::text)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.targets.iter().map(TargetFindings::text).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -37,10 +33,7 @@ impl TargetFindings {
             line(NOTE, format!("gap: {}", printable_line(&gap.message)));
         }
         for part in &self.unsupported {
-            line(
-                NOTE,
-                format!("cannot evaluate {} {}: {}", part.document, part.path, part.why),
-            );
+            line(NOTE, format!("cannot evaluate {} {}: {}", part.document, part.path, part.why));
         }
         for note in &self.notes {
             line(DIM, format!("note: {note}"));
@@ -53,17 +46,12 @@ impl TargetFindings {
     pub fn headline(&self) -> String {
         let relation = self.relation();
         let style = if self.is_clean() { GOOD } else { BAD };
-        let word = serde_json::to_value(relation)
-            .ok()
-            .and_then(|word| word.as_str().map(str::to_owned))
-            .unwrap_or_default();
+        let word =
+            serde_json::to_value(relation).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
         let counts = &self.counts;
         let mut parts = vec![format!("{} agree", counts.agree)];
         for (count, what) in [
-            (
-                counts.stricter,
-                "stricter (PodSecurityPolicy admits, the target denies)",
-            ),
+            (counts.stricter, "stricter (PodSecurityPolicy admits, the target denies)"),
             (counts.looser, "looser (PodSecurityPolicy denies, the target admits)"),
             (counts.filled_differently, "filled in differently"),
             (counts.seen_otherwise, "that the newer server sees otherwise"),
@@ -90,41 +78,23 @@ impl TargetFindings {
 
 impl Difference {
     fn text(&self) -> String {
-        let style = if self.kind == Agreement::SeenOtherwise {
-            NOTE
-        } else {
-            BAD
-        };
-        let kind = serde_json::to_value(self.kind)
-            .ok()
-            .and_then(|kind| kind.as_str().map(str::to_owned))
-            .unwrap_or_default();
-        let user = if self.user.is_empty() {
-            "anyone".into()
-        } else {
-            printable(&self.user)
-        };
+        let style = if self.kind == Agreement::SeenOtherwise { NOTE } else { BAD };
+        let kind =
+            serde_json::to_value(self.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+        let user = if self.user.is_empty() { "anyone".into() } else { printable(&self.user) };
         let mut out = format!(
             "{} {}/{} {}\n",
             paint(style, kind),
             printable(&self.namespace),
             printable(&self.name),
-            paint(
-                DIM,
-                format!(
-                    "(as {user}, service account {})  {}",
-                    printable(&self.service_account),
-                    self.source
-                )
-            ),
+            paint(DIM, format!("(as {user}, service account {})  {}", printable(&self.service_account), self.source)),
         );
         let mut line = |label: &str, text: &str| out.push_str(&format!("    {label}: {}\n", printable_line(text)));
         match (&self.psp_message, &self.policy) {
             (Some(message), _) => line("PodSecurityPolicy", message),
-            (None, policy) => line(
-                "PodSecurityPolicy",
-                &format!("admitted by `{}`", policy.as_deref().unwrap_or_default()),
-            ),
+            (None, policy) => {
+                line("PodSecurityPolicy", &format!("admitted by `{}`", policy.as_deref().unwrap_or_default()))
+            }
         }
         match self.target_messages.as_slice() {
             [] => line("the target", "admitted"),
@@ -147,13 +117,5 @@ impl Difference {
 
 /// A message on one line, control characters escaped, never cut.
 fn printable_line(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

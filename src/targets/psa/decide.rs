@@ -40,18 +40,8 @@ impl PsaDecider {
 
     /// Every namespace asks for one level in all three modes, whatever its labels are.
     pub fn of_level(level: LevelVersion) -> Self {
-        let defaults = Policy {
-            enforce: level,
-            audit: level,
-            warn: level,
-        };
-        Self {
-            admission: Admission {
-                defaults,
-                ..Admission::default()
-            },
-            ..Self::default()
-        }
+        let defaults = Policy { enforce: level, audit: level, warn: level };
+        Self { admission: Admission { defaults, ..Admission::default() }, ..Self::default() }
     }
 
     fn label(&mut self, document: &Value) {
@@ -95,10 +85,7 @@ impl Decider for PsaDecider {
             pods: &[],
         });
         let verdict = verdict(response, request.object);
-        TargetVerdict {
-            unsupported: self.unsupported.clone(),
-            ..verdict
-        }
+        TargetVerdict { unsupported: self.unsupported.clone(), ..verdict }
     }
 
     fn unsupported(&self) -> &[Unsupported] {
@@ -107,10 +94,7 @@ impl Decider for PsaDecider {
 }
 
 fn verdict(response: Response, pod: &Value) -> TargetVerdict {
-    let audit = response
-        .audit_annotations
-        .into_iter()
-        .map(|(key, text)| (format!("{PREFIX}{key}"), text));
+    let audit = response.audit_annotations.into_iter().map(|(key, text)| (format!("{PREFIX}{key}"), text));
     TargetVerdict {
         allowed: response.refusal.is_none(),
         messages: response.refusal.into_iter().map(|refusal| refusal.message).collect(),
@@ -135,14 +119,7 @@ mod tests {
 
     fn read(documents: &[Value], namespaces: &[Value], target_minor: u8) -> PsaDecider {
         let rbac = Rbac::build([], &[] as &[&str], RbacOptions::default());
-        PsaDecider::read(
-            documents,
-            &Context {
-                namespaces,
-                rbac: &rbac,
-                target_minor,
-            },
-        )
+        PsaDecider::read(documents, &Context { namespaces, rbac: &rbac, target_minor })
     }
 
     fn decide(decider: &PsaDecider, pod: &Value) -> TargetVerdict {
@@ -174,10 +151,7 @@ mod tests {
         assert!(verdict.messages[0].starts_with(
             "pods \"p\" is forbidden: violates PodSecurity \"restricted:v1.30\": allowPrivilegeEscalation != false"
         ));
-        let enforced = (
-            "pod-security.kubernetes.io/enforce-policy".to_owned(),
-            "restricted:v1.30".to_owned(),
-        );
+        let enforced = ("pod-security.kubernetes.io/enforce-policy".to_owned(), "restricted:v1.30".to_owned());
         assert!(verdict.audit.contains(&enforced));
     }
 
@@ -192,10 +166,7 @@ mod tests {
     #[test]
     fn an_unknown_namespace_has_the_clusters_defaults() {
         assert!(decide(&read(&[], &[], 30), &plain()).allowed);
-        let level = LevelVersion {
-            level: Level::Restricted,
-            version: Version::Latest,
-        };
+        let level = LevelVersion { level: Level::Restricted, version: Version::Latest };
         let admission = PsaDecider::of_level(level).admission.admission_configuration();
         assert!(!decide(&read(&[admission], &[], 30), &plain()).allowed);
         assert!(!decide(&PsaDecider::of_level(level), &plain()).allowed);
@@ -215,10 +186,6 @@ mod tests {
         let broken = json!({"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration", "defaults": {"enforce": "strict"}});
         let verdict = decide(&read(&[broken], &[], 30), &plain());
         assert_eq!(verdict.unsupported.len(), 1);
-        assert!(
-            verdict.unsupported[0]
-                .why
-                .contains("must be one of privileged, baseline, restricted")
-        );
+        assert!(verdict.unsupported[0].why.contains("must be one of privileged, baseline, restricted"));
     }
 }

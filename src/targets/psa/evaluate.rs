@@ -27,9 +27,7 @@ impl<'a> PsaPod<'a> {
     pub fn read(object: &'a Value) -> Self {
         let facts = PodFacts::read(object);
         let violated = REGISTRY.violated(&facts);
-        let texts = (0..Rules::BITS - violated.leading_zeros())
-            .map(|_| OnceLock::new())
-            .collect();
+        let texts = (0..Rules::BITS - violated.leading_zeros()).map(|_| OnceLock::new()).collect();
         Self { facts, violated, texts }
     }
 
@@ -78,10 +76,7 @@ pub struct CheckResult {
 /// [`newest_minor`](super::newest_minor) mean that one.
 pub fn evaluate<'p>(level: Level, version: Version, pod: &'p PsaPod<'_>) -> Evaluation<'p> {
     let rules = REGISTRY.rules(LevelVersion { level, version });
-    Evaluation {
-        pod,
-        violated: pod.violated & rules,
-    }
+    Evaluation { pod, violated: pod.violated & rules }
 }
 
 impl Evaluation<'_> {
@@ -97,11 +92,7 @@ impl Evaluation<'_> {
         rules.map(|(check, revision)| {
             let mut detail = String::new();
             (revision.detail)(pod, &mut detail);
-            CheckResult {
-                id: check.id,
-                reason: (check.reason)(pod),
-                detail,
-            }
+            CheckResult { id: check.id, reason: (check.reason)(pod), detail }
         })
     }
 
@@ -121,9 +112,7 @@ impl Evaluation<'_> {
 
     /// Appends [`Self::detail`].
     pub fn push_detail(&self, out: &mut String) {
-        let length = members(self.violated)
-            .map(|rule| self.pod.text(rule).len() + ", ".len())
-            .sum();
+        let length = members(self.violated).map(|rule| self.pod.text(rule).len() + ", ".len()).sum();
         out.reserve(length);
         let start = out.len();
         for rule in members(self.violated) {
@@ -170,9 +159,7 @@ mod tests {
         assert_eq!(evaluation.reasons(), "host namespaces, privileged");
         let ids: Vec<_> = evaluation.results().map(|result| result.id).collect();
         assert_eq!(ids, ["hostNamespaces", "privileged"]);
-        let whole = evaluation
-            .results()
-            .map(|result| format!("{} ({})", result.reason, result.detail));
+        let whole = evaluation.results().map(|result| format!("{} ({})", result.reason, result.detail));
         assert_eq!(evaluation.detail(), whole.collect::<Vec<_>>().join(", "));
     }
 

@@ -33,10 +33,7 @@ pub fn strictest_level(version: Version, pod: &PsaPod<'_>) -> Level {
 /// pods at all.
 pub fn fit(version: Version, pods: &[PsaPod<'_>]) -> Fit {
     let level = strictest(version, pods);
-    let blockers = level
-        .stricter()
-        .map(|next| blockers(next, version, pods))
-        .unwrap_or_default();
+    let blockers = level.stricter().map(|next| blockers(next, version, pods)).unwrap_or_default();
     Fit { level, blockers }
 }
 
@@ -71,17 +68,9 @@ mod tests {
         );
         let fit = fit(Version::Latest, &pods);
         assert_eq!(fit.level, Level::Baseline);
-        let ids = fit
-            .blockers
-            .iter()
-            .flat_map(|blocker| &blocker.results)
-            .map(|result| result.id);
-        let restricted = [
-            "allowPrivilegeEscalation",
-            "capabilities_restricted",
-            "runAsNonRoot",
-            "seccompProfile_restricted",
-        ];
+        let ids = fit.blockers.iter().flat_map(|blocker| &blocker.results).map(|result| result.id);
+        let restricted =
+            ["allowPrivilegeEscalation", "capabilities_restricted", "runAsNonRoot", "seccompProfile_restricted"];
         assert!(ids.eq(restricted));
         assert!(fit.blockers.iter().all(|blocker| blocker.pod == 1));
     }
@@ -96,10 +85,7 @@ mod tests {
 
     #[test]
     fn no_pods_fit_everything() {
-        let everything = Fit {
-            level: Level::Restricted,
-            blockers: Vec::new(),
-        };
+        let everything = Fit { level: Level::Restricted, blockers: Vec::new() };
         assert_eq!(fit(Version::Latest, &[]), everything);
     }
 }

@@ -39,11 +39,7 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            enforce: LevelVersion::PRIVILEGED,
-            audit: LevelVersion::PRIVILEGED,
-            warn: LevelVersion::PRIVILEGED,
-        }
+        Self { enforce: LevelVersion::PRIVILEGED, audit: LevelVersion::PRIVILEGED, warn: LevelVersion::PRIVILEGED }
     }
 }
 
@@ -119,10 +115,7 @@ impl<T> Label<T> {
 }
 
 fn resolve(level: Label<Level>, version: Label<Version>, default: LevelVersion, fallback: Level) -> LevelVersion {
-    LevelVersion {
-        level: level.or(default.level, fallback),
-        version: version.or(default.version, Version::Latest),
-    }
+    LevelVersion { level: level.or(default.level, fallback), version: version.or(default.version, Version::Latest) }
 }
 
 fn read<T: FromStr<Err: ToString>>(labels: &Value, key: &str, errors: &mut Vec<FieldError>) -> Label<T> {
@@ -181,50 +174,27 @@ mod tests {
     #[test]
     fn warn_follows_a_stricter_enforce() {
         let baseline = json!({"enforce": "baseline"});
-        assert_eq!(
-            effective(baseline),
-            ["baseline:latest", "privileged:latest", "baseline:latest"]
-        );
+        assert_eq!(effective(baseline), ["baseline:latest", "privileged:latest", "baseline:latest"]);
         let pinned = json!({"enforce": "baseline", "enforce-version": "v1.22"});
-        assert_eq!(
-            effective(pinned),
-            ["baseline:v1.22", "privileged:latest", "baseline:v1.22"]
-        );
+        assert_eq!(effective(pinned), ["baseline:v1.22", "privileged:latest", "baseline:v1.22"]);
         let own_version = json!({"enforce": "baseline", "enforce-version": "v1.22", "warn-version": "latest"});
-        assert_eq!(
-            effective(own_version),
-            ["baseline:v1.22", "privileged:latest", "baseline:latest"]
-        );
+        assert_eq!(effective(own_version), ["baseline:v1.22", "privileged:latest", "baseline:latest"]);
     }
 
     #[test]
     fn warn_does_not_follow_when_it_has_a_label_or_enforce_is_invalid() {
         let own = json!({"enforce": "baseline", "warn": "privileged"});
-        assert_eq!(
-            effective(own),
-            ["baseline:latest", "privileged:latest", "privileged:latest"]
-        );
+        assert_eq!(effective(own), ["baseline:latest", "privileged:latest", "privileged:latest"]);
         let wrong = json!({"enforce": "baseline", "warn": "foo"});
-        assert_eq!(
-            effective(wrong),
-            ["baseline:latest", "privileged:latest", "privileged:latest"]
-        );
+        assert_eq!(effective(wrong), ["baseline:latest", "privileged:latest", "privileged:latest"]);
         let invalid = json!({"enforce": "foo"});
-        assert_eq!(
-            effective(invalid),
-            ["restricted:latest", "privileged:latest", "privileged:latest"]
-        );
+        assert_eq!(effective(invalid), ["restricted:latest", "privileged:latest", "privileged:latest"]);
     }
 
     #[test]
     fn a_version_label_alone_moves_the_default_level() {
-        let defaults = Policy {
-            enforce: LevelVersion {
-                level: Level::Baseline,
-                version: Version::Latest,
-            },
-            ..Policy::default()
-        };
+        let defaults =
+            Policy { enforce: LevelVersion { level: Level::Baseline, version: Version::Latest }, ..Policy::default() };
         let (policy, errors) = policy_to_evaluate(&json!({ENFORCE_VERSION: "v1.20"}), &defaults);
         assert_eq!(policy.enforce.to_string(), "baseline:v1.20");
         assert_eq!(policy.warn.to_string(), "privileged:latest");
@@ -250,22 +220,13 @@ mod tests {
     #[test]
     fn printed_labels_read_back_under_any_defaults() {
         let policy = Policy {
-            enforce: LevelVersion {
-                level: Level::Baseline,
-                version: Version::Minor(25),
-            },
+            enforce: LevelVersion { level: Level::Baseline, version: Version::Minor(25) },
             audit: LevelVersion::PRIVILEGED,
             warn: LevelVersion::PRIVILEGED,
         };
-        let strict = Policy {
-            audit: policy.enforce,
-            ..policy
-        };
-        let labels: serde_json::Map<String, Value> = policy
-            .labels()
-            .into_iter()
-            .map(|(key, value)| (key.to_string(), value.into()))
-            .collect();
+        let strict = Policy { audit: policy.enforce, ..policy };
+        let labels: serde_json::Map<String, Value> =
+            policy.labels().into_iter().map(|(key, value)| (key.to_string(), value.into())).collect();
         assert_eq!(policy_to_evaluate(&Value::Object(labels), &strict), (policy, vec![]));
     }
 }

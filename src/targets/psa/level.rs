@@ -110,10 +110,7 @@ pub struct LevelVersion {
 
 impl LevelVersion {
     /// What a mode asks for that nobody has configured.
-    pub const PRIVILEGED: Self = Self {
-        level: Level::Privileged,
-        version: Version::Latest,
-    };
+    pub const PRIVILEGED: Self = Self { level: Level::Privileged, version: Version::Latest };
 
     /// Whether no pod can tell the two apart by name: both privileged, or the same level and version.
     pub fn is_equivalent(&self, other: &Self) -> bool {
@@ -174,15 +171,9 @@ mod tests {
 
     #[test]
     fn privileged_is_the_same_at_every_version() {
-        let pinned = LevelVersion {
-            level: Level::Privileged,
-            version: Version::Minor(25),
-        };
+        let pinned = LevelVersion { level: Level::Privileged, version: Version::Minor(25) };
         assert!(pinned.is_equivalent(&LevelVersion::PRIVILEGED));
-        let baseline = LevelVersion {
-            level: Level::Baseline,
-            ..pinned
-        };
+        let baseline = LevelVersion { level: Level::Baseline, ..pinned };
         assert!(!baseline.is_equivalent(&pinned));
         assert_eq!(baseline.to_string(), "baseline:v1.25");
     }

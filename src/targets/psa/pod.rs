@@ -159,10 +159,7 @@ impl<'a> ContainerFacts<'a> {
                 "livenessProbe" | "readinessProbe" | "startupProbe" => facts.read_hosts(value),
                 "lifecycle" => {
                     for handler in ["postStart", "preStop"] {
-                        value
-                            .get(handler)
-                            .into_iter()
-                            .for_each(|handler| facts.read_hosts(handler));
+                        value.get(handler).into_iter().for_each(|handler| facts.read_hosts(handler));
                     }
                 }
                 _ => {}
@@ -207,9 +204,7 @@ pub(crate) fn string_at<'a>(object: &'a Value, key: &str) -> &'a str {
 /// The fields of an object that are not null, in the object's order.
 pub(crate) fn fields(object: Option<&Value>) -> impl Iterator<Item = (&str, &Value)> {
     let entries = object.and_then(Value::as_object).into_iter().flatten();
-    entries
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.as_str(), value))
+    entries.filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.as_str(), value))
 }
 
 fn items(list: &Value) -> &[Value] {
@@ -252,12 +247,7 @@ mod tests {
 
     #[test]
     fn odd_shapes_read_as_absent() {
-        for spec in [
-            json!(null),
-            json!([]),
-            json!(3),
-            json!({"containers": {"a": 1}, "securityContext": "x"}),
-        ] {
+        for spec in [json!(null), json!([]), json!(3), json!({"containers": {"a": 1}, "securityContext": "x"})] {
             let pod = json!({"metadata": [], "spec": spec});
             let facts = PodFacts::read(&pod);
             assert!(facts.containers.is_empty() && facts.annotations.is_none(), "{pod}");

@@ -24,12 +24,7 @@ pub(crate) static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
 
 /// The newest minor version that any check names; `latest` and every newer version mean this one.
 pub fn newest_minor() -> u64 {
-    CHECKS
-        .iter()
-        .flat_map(|check| check.revisions)
-        .map(|revision| revision.since)
-        .max()
-        .unwrap_or(0)
+    CHECKS.iter().flat_map(|check| check.revisions).map(|revision| revision.since).max().unwrap_or(0)
 }
 
 impl Registry {
@@ -37,18 +32,9 @@ impl Registry {
         let of_check = |check: &'static Check| check.revisions.iter().map(move |revision| (check, revision));
         let revisions: Vec<_> = CHECKS.into_iter().flat_map(of_check).collect();
         let minors = 0..=newest_minor();
-        let baseline = minors
-            .clone()
-            .map(|minor| active(&revisions, minor, Level::Baseline))
-            .collect();
-        let restricted = minors
-            .map(|minor| active(&revisions, minor, Level::Restricted))
-            .collect();
-        Self {
-            revisions,
-            baseline,
-            restricted,
-        }
+        let baseline = minors.clone().map(|minor| active(&revisions, minor, Level::Baseline)).collect();
+        let restricted = minors.map(|minor| active(&revisions, minor, Level::Restricted)).collect();
+        Self { revisions, baseline, restricted }
     }
 
     /// The rules that a level runs at a version.
@@ -68,8 +54,7 @@ impl Registry {
     /// The rules, of all there are, that a pod violates.
     pub(crate) fn violated(&self, pod: &PodFacts<'_>) -> Rules {
         let bits = self.revisions.iter().enumerate();
-        bits.filter(|(_, (_, revision))| (revision.violated)(pod))
-            .fold(0, |rules, (bit, _)| rules | 1 << bit)
+        bits.filter(|(_, (_, revision))| (revision.violated)(pod)).fold(0, |rules, (bit, _)| rules | 1 << bit)
     }
 
     /// A rule by its number.
@@ -91,11 +76,7 @@ pub(crate) fn members(rules: Rules) -> impl Iterator<Item = usize> {
 fn active(revisions: &[(&'static Check, &'static Revision)], minor: u64, level: Level) -> Rules {
     let newest = |check: &Check| check.revisions.iter().rfind(|revision| revision.since <= minor);
     let runs = |check: &Check| check.level <= level && newest(check).is_some();
-    let overridden: Vec<_> = CHECKS
-        .iter()
-        .filter(|check| runs(check))
-        .filter_map(|check| check.overrides)
-        .collect();
+    let overridden: Vec<_> = CHECKS.iter().filter(|check| runs(check)).filter_map(|check| check.overrides).collect();
     let bits = revisions.iter().enumerate().filter(|(_, (check, revision))| {
         let is_newest = newest(check).is_some_and(|newest| newest.since == revision.since);
         is_newest && runs(check) && !overridden.contains(&check.id)
@@ -110,10 +91,7 @@ mod tests {
     fn ids(level: Level, minor: u64) -> Vec<&'static str> {
         let version = Version::Minor(minor);
         let rules = REGISTRY.rules(LevelVersion { level, version });
-        members(rules)
-            .filter_map(|rule| REGISTRY.rule(rule))
-            .map(|(check, _)| check.id)
-            .collect()
+        members(rules).filter_map(|rule| REGISTRY.rule(rule)).map(|(check, _)| check.id).collect()
     }
 
     #[test]
@@ -127,10 +105,7 @@ mod tests {
     #[test]
     fn the_number_of_checks_is_upstreams() {
         let count = |level, minor| ids(level, minor).len();
-        assert_eq!(
-            [0, 33, 34, 37].map(|minor| count(Level::Baseline, minor)),
-            [11, 11, 12, 12]
-        );
+        assert_eq!([0, 33, 34, 37].map(|minor| count(Level::Baseline, minor)), [11, 11, 12, 12]);
         let restricted = [0, 7, 8, 22, 23, 33, 34, 37].map(|minor| count(Level::Restricted, minor));
         assert_eq!(restricted, [12, 12, 13, 13, 14, 14, 15, 15]);
         assert_eq!(count(Level::Privileged, 37), 0);
@@ -138,12 +113,8 @@ mod tests {
 
     #[test]
     fn restricted_checks_replace_the_baseline_ones_they_override() {
-        let replaced = [
-            (0, "hostPathVolumes"),
-            (19, "seccompProfile_baseline"),
-            (22, "capabilities_baseline"),
-            (35, "procMount"),
-        ];
+        let replaced =
+            [(0, "hostPathVolumes"), (19, "seccompProfile_baseline"), (22, "capabilities_baseline"), (35, "procMount")];
         for (minor, id) in replaced {
             assert!(!ids(Level::Restricted, minor).contains(&id), "{id}");
             assert!(ids(Level::Baseline, minor).contains(&id), "{id}");
@@ -155,12 +126,7 @@ mod tests {
 
     #[test]
     fn newer_versions_than_known_mean_the_newest() {
-        let rules = |version| {
-            REGISTRY.rules(LevelVersion {
-                level: Level::Restricted,
-                version,
-            })
-        };
+        let rules = |version| REGISTRY.rules(LevelVersion { level: Level::Restricted, version });
         assert_eq!(newest_minor(), 37);
         for version in [Version::Minor(37), Version::Minor(38), Version::Minor(u64::MAX)] {
             assert_eq!(rules(Version::Latest), rules(version));

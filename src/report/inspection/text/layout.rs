@@ -10,12 +10,7 @@ use crate::report::style::{HEAD, paint};
 /// Rows below each other, wrapped to `width`, each line indented. The first of several columns is never wrapped, and
 /// printed in `first`; rows must not be painted.
 pub(super) fn grid(rows: Vec<Vec<String>>, indent: usize, width: usize, first: Style) -> String {
-    let label = rows
-        .iter()
-        .filter_map(|row| row.first())
-        .map(|cell| cell.chars().count())
-        .max()
-        .unwrap_or_default();
+    let label = rows.iter().filter_map(|row| row.first()).map(|cell| cell.chars().count()).max().unwrap_or_default();
     let paint_label = |line: &str| match line.char_indices().nth(label) {
         Some((end, _)) if first != Style::new() => {
             let (label, rest) = line.split_at(end);
@@ -24,10 +19,7 @@ pub(super) fn grid(rows: Vec<Vec<String>>, indent: usize, width: usize, first: S
         _ => line.to_owned(),
     };
     let lines = lines(rows, indent, width, true);
-    lines
-        .iter()
-        .map(|line| format!("{}{}\n", " ".repeat(indent), paint_label(line)))
-        .collect()
+    lines.iter().map(|line| format!("{}{}\n", " ".repeat(indent), paint_label(line))).collect()
 }
 
 /// A table with a bold header.
@@ -43,9 +35,7 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, indent: usize, widt
 
 fn lines(rows: Vec<Vec<String>>, indent: usize, width: usize, keep_first: bool) -> Vec<String> {
     let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(width.saturating_sub(indent).max(20)).unwrap_or(u16::MAX));
     table.add_rows(rows);
     for column in table.column_iter_mut() {
@@ -55,11 +45,7 @@ fn lines(rows: Vec<Vec<String>>, indent: usize, width: usize, keep_first: bool) 
     if let Some(column) = table.column_mut(0).filter(|_| keep_first) {
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
-    table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .filter(|line| !line.is_empty())
-        .collect()
+    table.lines().map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
 /// A sentence that may hold the user's text, safe to print: it is never cut, only very long words in it are.
@@ -89,12 +75,7 @@ mod tests {
 
     #[test]
     fn columns_are_wrapped_and_aligned() {
-        let shown = grid(
-            vec![row(&["a", "one two three four"]), row(&["bb", "x"])],
-            2,
-            22,
-            Style::new(),
-        );
+        let shown = grid(vec![row(&["a", "one two three four"]), row(&["bb", "x"])], 2, 22, Style::new());
         assert_eq!(shown, "  a   one two three\n      four\n  bb  x\n");
     }
 
@@ -105,10 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_counted() {
-        assert_eq!(
-            some(row(&["a", "b", "c"]), 2),
-            ["a", "b", "… and 1 more, see --format json"]
-        );
+        assert_eq!(some(row(&["a", "b", "c"]), 2), ["a", "b", "… and 1 more, see --format json"]);
         assert_eq!(some(row(&["a", "b"]), 2), ["a", "b"]);
     }
 }

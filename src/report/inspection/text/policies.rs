@@ -19,19 +19,9 @@ pub(super) fn text(inspection: &Inspection, width: usize) -> String {
 
 fn block(policy: &PolicyReport, pods: usize, width: usize) -> String {
     let source = policy.source.as_deref().unwrap_or_default();
-    let title = format!(
-        "  {}  {}\n",
-        paint(HEAD, printable(&policy.name)),
-        paint(DIM, printable(source))
-    );
+    let title = format!("  {}  {}\n", paint(HEAD, printable(&policy.name)), paint(DIM, printable(source)));
     if let Some(why) = &policy.dropped {
-        return title
-            + &out_of_force(
-                "dropped",
-                "the plug-in passes over it:",
-                std::slice::from_ref(why),
-                width,
-            );
+        return title + &out_of_force("dropped", "the plug-in passes over it:", std::slice::from_ref(why), width);
     }
     if !policy.invalid.is_empty() {
         return title + &out_of_force("invalid", "the API server refuses it:", &policy.invalid, width);
@@ -42,15 +32,9 @@ fn block(policy: &PolicyReport, pods: usize, width: usize) -> String {
         ("usable by", chains(&policy.usable_by)),
     ];
     if pods > 0 {
-        rows.push((
-            "admits",
-            vec![format!("{} of {pods} pods and workloads", policy.admits)],
-        ));
+        rows.push(("admits", vec![format!("{} of {pods} pods and workloads", policy.admits)]));
     }
-    let rows = rows
-        .into_iter()
-        .map(|(label, lines)| vec![label.to_owned(), lines.join("\n")])
-        .collect();
+    let rows = rows.into_iter().map(|(label, lines)| vec![label.to_owned(), lines.join("\n")]).collect();
     title + &grid(rows, 4, width, DIM)
 }
 
@@ -69,9 +53,7 @@ fn fills(fills: &[Filled]) -> Vec<String> {
 
 fn fill(fill: &Filled) -> String {
     let unless = fill.unless_set.as_deref().and_then(|field| field.rsplit('.').next());
-    let unless = unless
-        .map(|field| format!(", unless {field} is set"))
-        .unwrap_or_default();
+    let unless = unless.map(|field| format!(", unless {field} is set")).unwrap_or_default();
     sentence(&format!("{}: {}{unless}", fill.field, fill.value))
 }
 
@@ -81,11 +63,7 @@ fn allows(beyond: &Beyond) -> Vec<String> {
         return vec!["nothing: none of the pods that were tried is admitted".to_owned()];
     }
     let reasons = |reasons: &mut dyn Iterator<Item = &&'static str>| {
-        reasons
-            .filter(|reason| !UNSEEN.contains(reason))
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ")
+        reasons.filter(|reason| !UNSEEN.contains(reason)).copied().collect::<Vec<_>>().join(", ")
     };
     let baseline = reasons(&mut beyond.baseline.iter());
     let restricted = reasons(&mut beyond.restricted.difference(&beyond.baseline));
@@ -94,10 +72,7 @@ fn allows(beyond: &Beyond) -> Vec<String> {
         (true, false) => vec![format!("beyond level restricted: {restricted}")],
         (false, true) => vec![format!("beyond level baseline: {baseline}")],
         (false, false) => {
-            vec![
-                format!("beyond level baseline: {baseline}"),
-                format!("beyond level restricted besides: {restricted}"),
-            ]
+            vec![format!("beyond level baseline: {baseline}"), format!("beyond level restricted besides: {restricted}")]
         }
     }
 }
@@ -106,32 +81,16 @@ fn allows(beyond: &Beyond) -> Vec<String> {
 fn chains(usable_by: &[UsableBy]) -> Vec<String> {
     let mut subjects: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for grant in usable_by.iter().filter(|grant| !grant.built_in) {
-        subjects
-            .entry(chain(grant))
-            .or_default()
-            .push(printable(&grant.subject).into_owned());
+        subjects.entry(chain(grant)).or_default().push(printable(&grant.subject).into_owned());
     }
     if subjects.is_empty() {
         return vec!["nobody but group system:masters".to_owned()];
     }
-    some(
-        subjects
-            .into_iter()
-            .map(|(chain, subjects)| format!("{} ← {chain}", some(subjects, MOST).join(", "))),
-        MOST,
-    )
+    some(subjects.into_iter().map(|(chain, subjects)| format!("{} ← {chain}", some(subjects, MOST).join(", "))), MOST)
 }
 
 fn chain(grant: &UsableBy) -> String {
     let [role, binding] = &grant.through;
-    let from = grant
-        .aggregated_from
-        .as_deref()
-        .map(|role| format!(" (aggregated from {})", printable(role)));
-    format!(
-        "{} ← {}{}",
-        printable(binding),
-        printable(role),
-        from.unwrap_or_default()
-    )
+    let from = grant.aggregated_from.as_deref().map(|role| format!(" (aggregated from {})", printable(role)));
+    format!("{} ← {}{}", printable(binding), printable(role), from.unwrap_or_default())
 }

@@ -15,14 +15,7 @@ pub(super) fn text(inspection: &Inspection, width: usize) -> String {
     if !rows.is_empty() {
         let rows = rows
             .iter()
-            .map(|row| {
-                vec![
-                    row.kind.to_owned(),
-                    row.namespace.clone(),
-                    row.names(),
-                    row.usable.clone(),
-                ]
-            })
+            .map(|row| vec![row.kind.to_owned(), row.namespace.clone(), row.names(), row.usable.clone()])
             .collect();
         out = table(&["who", "namespace", "name", "may use"], rows, 2, width);
     }
@@ -50,20 +43,13 @@ fn rows(inspection: &Inspection) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     for subject in shown(inspection) {
         let (kind, name) = parts(&subject.who);
-        let namespace = subject
-            .namespace
-            .as_deref()
-            .map_or_else(|| "any".to_owned(), |name| printable(name).into_owned());
+        let namespace =
+            subject.namespace.as_deref().map_or_else(|| "any".to_owned(), |name| printable(name).into_owned());
         let usable = usable(inspection, subject);
         let same = |row: &&mut Row<'_>| row.kind == kind && row.namespace == namespace && row.usable == usable;
         match rows.iter_mut().rev().take(64).find(same) {
             Some(row) => row.names.push(name),
-            None => rows.push(Row {
-                kind,
-                namespace,
-                names: vec![name],
-                usable,
-            }),
+            None => rows.push(Row { kind, namespace, names: vec![name], usable }),
         }
     }
     rows
@@ -83,11 +69,7 @@ fn parts(who: &Who) -> (&'static str, &str) {
 }
 
 fn usable(inspection: &Inspection, subject: &SubjectReport) -> String {
-    let accepted = inspection
-        .policies
-        .iter()
-        .filter(|policy| policy.invalid.is_empty())
-        .count();
+    let accepted = inspection.policies.iter().filter(|policy| policy.invalid.is_empty()).count();
     if accepted > 3 && subject.usable.len() == accepted {
         return format!("all {accepted} policies");
     }
@@ -96,19 +78,11 @@ fn usable(inspection: &Inspection, subject: &SubjectReport) -> String {
 
 fn notes(inspection: &Inspection) -> Vec<String> {
     let is_account = |subject: &&SubjectReport| matches!(subject.who, Who::ServiceAccount(_));
-    let without = inspection
-        .subjects
-        .iter()
-        .filter(is_account)
-        .filter(|subject| subject.usable.is_empty());
+    let without = inspection.subjects.iter().filter(is_account).filter(|subject| subject.usable.is_empty());
     let names: Vec<String> = without
         .map(|subject| {
             let (_, name) = parts(&subject.who);
-            format!(
-                "{}/{}",
-                printable(subject.namespace.as_deref().unwrap_or_default()),
-                printable(name)
-            )
+            format!("{}/{}", printable(subject.namespace.as_deref().unwrap_or_default()), printable(name))
         })
         .collect();
     let mut notes = Vec::new();
@@ -123,9 +97,7 @@ fn notes(inspection: &Inspection) -> Vec<String> {
             count => (format!("{count} service accounts"), "their pods"),
         };
         let names = some(names, MOST).join(", ");
-        notes.push(format!(
-            "{accounts} may use no policy: {pods} pass only by what the requester may use. {names}"
-        ));
+        notes.push(format!("{accounts} may use no policy: {pods} pass only by what the requester may use. {names}"));
     }
     notes
 }

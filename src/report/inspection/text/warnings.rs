@@ -25,9 +25,7 @@ fn of_kind(warnings: &[Warning], width: usize) -> String {
             None => messages.push((&warning.message, vec![warning])),
         }
     }
-    let shown = messages
-        .into_iter()
-        .map(|(message, same)| of_message(message, &same, width));
+    let shown = messages.into_iter().map(|(message, same)| of_message(message, &same, width));
     let shown: String = shown.collect();
     format!("  {}\n{shown}", paint(NOTE, code))
 }

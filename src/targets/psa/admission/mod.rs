@@ -102,17 +102,11 @@ impl Response {
     }
 
     fn annotated(key: &'static str, value: impl Into<String>) -> Self {
-        Self {
-            audit_annotations: BTreeMap::from([(key, value.into())]),
-            ..Self::default()
-        }
+        Self { audit_annotations: BTreeMap::from([(key, value.into())]), ..Self::default() }
     }
 
     fn refused(code: u16, message: String) -> Self {
-        Self {
-            refusal: Some(Refusal { code, message }),
-            ..Self::default()
-        }
+        Self { refusal: Some(Refusal { code, message }), ..Self::default() }
     }
 
     /// Whether the request goes on.

@@ -72,10 +72,7 @@ impl Admission {
             go_quote(name(request.object)),
             set.join(", ")
         );
-        Response {
-            warnings: vec![warning],
-            ..Response::default()
-        }
+        Response { warnings: vec![warning], ..Response::default() }
     }
 
     /// The warnings about pods of a namespace that violate its new policy.
@@ -145,18 +142,13 @@ fn labels(namespace: &Value) -> &Value {
 }
 
 fn name(object: &Value) -> &str {
-    object
-        .get("metadata")
-        .map(|metadata| string_at(metadata, "name"))
-        .unwrap_or_default()
+    object.get("metadata").map(|metadata| string_at(metadata, "name")).unwrap_or_default()
 }
 
 /// The UID of the owner that controls a pod.
 fn controller(pod: &Value) -> Option<&str> {
     let owners = pod.pointer("/metadata/ownerReferences")?.as_array()?;
-    let controller = owners
-        .iter()
-        .find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
+    let controller = owners.iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
     Some(string_at(controller, "uid"))
 }
 
@@ -168,9 +160,8 @@ mod tests {
 
     fn namespace(labels: Value) -> Value {
         let labels = labels.as_object().into_iter().flatten();
-        let labels: serde_json::Map<_, _> = labels
-            .map(|(key, value)| (format!("pod-security.kubernetes.io/{key}"), value.clone()))
-            .collect();
+        let labels: serde_json::Map<_, _> =
+            labels.map(|(key, value)| (format!("pod-security.kubernetes.io/{key}"), value.clone())).collect();
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team", "labels": labels}})
     }
 
@@ -190,10 +181,7 @@ mod tests {
     }
 
     fn pod(name: &str, controller: Option<&str>) -> Value {
-        let owners: Vec<_> = controller
-            .iter()
-            .map(|uid| json!({"uid": uid, "controller": true}))
-            .collect();
+        let owners: Vec<_> = controller.iter().map(|uid| json!({"uid": uid, "controller": true})).collect();
         json!({"metadata": {"name": name, "ownerReferences": owners}, "spec": {"hostPID": true}})
     }
 
@@ -215,9 +203,7 @@ mod tests {
 
     #[test]
     fn replicas_come_last_when_there_are_too_many_pods() {
-        let mut pods: Vec<_> = (0..MAX_PODS)
-            .map(|number| pod(&format!("r{number}"), Some("one")))
-            .collect();
+        let mut pods: Vec<_> = (0..MAX_PODS).map(|number| pod(&format!("r{number}"), Some("one"))).collect();
         pods.push(json!({"metadata": {"name": "alone"}, "spec": {"hostIPC": true, "volumes": [{"hostPath": {}}]}}));
         let response = update(&Admission::default(), json!({}), json!({"enforce": "baseline"}), &pods);
         let lines = [
@@ -234,10 +220,7 @@ mod tests {
         let pods = [pod("p", None)];
         let tried = |old: Value, new: Value| !update(&Admission::default(), old, new, &pods).warnings.is_empty();
         assert!(!tried(json!({"enforce": "restricted"}), json!({"enforce": "baseline"})));
-        assert!(tried(
-            json!({"enforce": "restricted"}),
-            json!({"enforce": "baseline", "enforce-version": "v1.20"})
-        ));
+        assert!(tried(json!({"enforce": "restricted"}), json!({"enforce": "baseline", "enforce-version": "v1.20"})));
         assert!(!tried(json!({}), json!({"warn": "restricted", "audit": "restricted"})));
     }
 
@@ -255,10 +238,7 @@ mod tests {
     #[test]
     fn labels_of_an_exempt_namespace_are_warned_about() {
         let admission = Admission {
-            exemptions: Exemptions {
-                namespaces: vec!["team".into()],
-                ..Exemptions::default()
-            },
+            exemptions: Exemptions { namespaces: vec!["team".into()], ..Exemptions::default() },
             ..Admission::default()
         };
         let response = update(&admission, json!({}), json!({"enforce": "baseline"}), &[pod("p", None)]);

@@ -10,16 +10,8 @@ use crate::targets::psa::labels::{Policy, aggregate, policy_to_evaluate};
 use crate::targets::psa::level::{Level, LevelVersion};
 
 /// Subresources that carry no pod. Every other one is taken for a pod, so that an unknown one fails safe.
-const IGNORED_SUBRESOURCES: [&str; 8] = [
-    "exec",
-    "attach",
-    "binding",
-    "eviction",
-    "log",
-    "portforward",
-    "proxy",
-    "status",
-];
+const IGNORED_SUBRESOURCES: [&str; 8] =
+    ["exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"];
 
 /// A namespace's policy, and what is wrong with its labels.
 type Asked = (Policy, Vec<FieldError>);
@@ -60,9 +52,7 @@ impl Admission {
             return Response::annotated("error", text);
         };
         let asked = policy_to_evaluate(labels, &self.defaults);
-        let silent = [asked.0.audit, asked.0.warn]
-            .iter()
-            .all(|mode| mode.level == Level::Privileged);
+        let silent = [asked.0.audit, asked.0.warn].iter().all(|mode| mode.level == Level::Privileged);
         if asked.1.is_empty() && silent {
             return Response::allowed();
         }
@@ -85,17 +75,13 @@ impl Admission {
         }
         if let Some(name) = enforced {
             annotations.insert("enforce-policy", policy.enforce.to_string());
-            response.refusal = self
-                .violation("violates", policy.enforce, &pod)
-                .map(|text| forbidden(name, &text));
+            response.refusal = self.violation("violates", policy.enforce, &pod).map(|text| forbidden(name, &text));
         }
         if let Some(text) = self.violation("would violate", policy.audit, &pod) {
             annotations.insert("audit-violations", text);
         }
         if response.refusal.is_none() {
-            response
-                .warnings
-                .extend(self.violation("would violate", policy.warn, &pod));
+            response.warnings.extend(self.violation("would violate", policy.warn, &pod));
         }
         response
     }
@@ -161,54 +147,28 @@ mod tests {
 
     #[test]
     fn a_violation_is_forbidden_without_a_warning() {
-        let (pod, labels) = (
-            privileged_pod(),
-            json!({"pod-security.kubernetes.io/enforce": "baseline"}),
-        );
+        let (pod, labels) = (privileged_pod(), json!({"pod-security.kubernetes.io/enforce": "baseline"}));
         let response = Admission::default().validate(&request(&pod, Some(&labels)));
         let text = "pods \"p\" is forbidden: violates PodSecurity \"baseline:latest\": host namespaces (hostPID=true)";
-        assert_eq!(
-            response.refusal.map(|r| (r.code, r.message)),
-            Some((403, text.to_string()))
-        );
+        assert_eq!(response.refusal.map(|r| (r.code, r.message)), Some((403, text.to_string())));
         assert!(response.warnings.is_empty());
         assert_eq!(response.audit_annotations["enforce-policy"], "baseline:latest");
     }
 
     #[test]
     fn a_pod_without_a_name_is_forbidden_without_one() {
-        let (pod, labels) = (
-            privileged_pod(),
-            json!({"pod-security.kubernetes.io/enforce": "baseline"}),
-        );
-        let unnamed = Request {
-            name: "",
-            ..request(&pod, Some(&labels))
-        };
+        let (pod, labels) = (privileged_pod(), json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+        let unnamed = Request { name: "", ..request(&pod, Some(&labels)) };
         let refusal = Admission::default().validate(&unnamed).refusal.unwrap();
-        assert!(
-            refusal.message.starts_with("pods is forbidden: violates"),
-            "{}",
-            refusal.message
-        );
+        assert!(refusal.message.starts_with("pods is forbidden: violates"), "{}", refusal.message);
     }
 
     #[test]
     fn the_first_exemption_is_the_one_reported() {
-        let (pod, labels) = (
-            privileged_pod(),
-            json!({"pod-security.kubernetes.io/enforce": "baseline"}),
-        );
-        let admission = Admission {
-            exemptions: exemptions(),
-            ..Admission::default()
-        };
+        let (pod, labels) = (privileged_pod(), json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+        let admission = Admission { exemptions: exemptions(), ..Admission::default() };
         let reason = |user, namespace| {
-            let request = Request {
-                user,
-                namespace,
-                ..request(&pod, Some(&labels))
-            };
+            let request = Request { user, namespace, ..request(&pod, Some(&labels)) };
             admission.validate(&request).audit_annotations["exempt"].clone()
         };
         assert_eq!(reason("root", "kube-system"), "namespace");
@@ -223,10 +183,7 @@ mod tests {
         }});
         let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
         let allowed = |server| {
-            let admission = Admission {
-                server,
-                ..Admission::default()
-            };
+            let admission = Admission { server, ..Admission::default() };
             admission.validate(&request(&pod, Some(&labels))).is_allowed()
         };
         assert_eq!([Some(33), Some(34), None].map(allowed), [true, false, false]);

@@ -8,19 +8,13 @@ use crate::targets::psa::pod::string_at;
 /// same place in either list, or an ephemeral container that is new or has another image. Nothing else counts, not even
 /// the annotations that checks read.
 pub(super) fn is_significant(pod: &Value, old: &Value) -> bool {
-    ["containers", "initContainers"]
-        .into_iter()
-        .any(|list| images(pod, list).ne(images(old, list)))
-        || entries(pod, "ephemeralContainers")
-            .iter()
-            .any(|container| is_new(container, old))
+    ["containers", "initContainers"].into_iter().any(|list| images(pod, list).ne(images(old, list)))
+        || entries(pod, "ephemeralContainers").iter().any(|container| is_new(container, old))
 }
 
 fn is_new(container: &Value, old: &Value) -> bool {
     let name = string_at(container, "name");
-    let known = entries(old, "ephemeralContainers")
-        .iter()
-        .find(|other| string_at(other, "name") == name);
+    let known = entries(old, "ephemeralContainers").iter().find(|other| string_at(other, "name") == name);
     known.is_none_or(|known| string_at(known, "image") != string_at(container, "image"))
 }
 
@@ -29,10 +23,7 @@ fn images<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
 }
 
 fn entries<'a>(pod: &'a Value, list: &str) -> &'a [Value] {
-    let list = pod
-        .get("spec")
-        .and_then(|spec| spec.get(list))
-        .and_then(Value::as_array);
+    let list = pod.get("spec").and_then(|spec| spec.get(list)).and_then(Value::as_array);
     list.map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -59,10 +50,7 @@ mod tests {
     fn images_count_by_place() {
         assert!(edited("/spec/containers/1/image", json!("3")));
         assert!(edited("/spec/initContainers/0/image", json!("3")));
-        assert!(edited(
-            "/spec/containers",
-            json!([{"name": "b", "image": "2"}, {"name": "a", "image": "1"}])
-        ));
+        assert!(edited("/spec/containers", json!([{"name": "b", "image": "2"}, {"name": "a", "image": "1"}])));
         assert!(edited("/spec/containers", json!([{"name": "a", "image": "1"}])));
         assert!(!edited("/spec/containers/0/name", json!("z")));
     }
@@ -78,9 +66,6 @@ mod tests {
     fn everything_else_does_not_count() {
         let annotations = json!({"annotations": {"container.apparmor.security.beta.kubernetes.io/a": "unconfined"}});
         assert!(!edited("/metadata", annotations));
-        assert!(!edited(
-            "/spec/containers/0",
-            json!({"image": "1", "securityContext": {"privileged": true}})
-        ));
+        assert!(!edited("/spec/containers/0", json!({"image": "1", "securityContext": {"privileged": true}})));
     }
 }

@@ -14,16 +14,8 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "allowPrivilegeEscalation != false",
     revisions: &[
-        Revision {
-            since: 8,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 25,
-            violated: |pod| !pod.windows && violated(pod),
-            detail,
-        },
+        Revision { since: 8, violated, detail },
+        Revision { since: 25, violated: |pod| !pod.windows && violated(pod), detail },
     ],
 };
 
@@ -55,10 +47,7 @@ mod tests {
         expect(&CHECK, 8, &[(FIELD, json!(true))], ONE);
         expect(&CHECK, 8, &[(FIELD, json!(null))], ONE);
         expect(&CHECK, 7, &[(FIELD, json!(true))], "");
-        let edits = [
-            ("/spec/initContainers/0/securityContext", json!(null)),
-            (FIELD, json!(true)),
-        ];
+        let edits = [("/spec/initContainers/0/securityContext", json!(null)), (FIELD, json!(true))];
         let text = "allowPrivilegeEscalation != false (containers \"i\", \"c\" must set \
                     securityContext.allowPrivilegeEscalation=false)";
         expect(&CHECK, 37, &edits, text);

@@ -28,9 +28,7 @@ pub(super) const CHECK: Check = Check {
 const ANNOTATION_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 fn bad_type<'a>(security: &SecurityFacts<'a>) -> Option<&'a str> {
-    security
-        .app_armor
-        .filter(|kind| !matches!(*kind, "RuntimeDefault" | "Localhost"))
+    security.app_armor.filter(|kind| !matches!(*kind, "RuntimeDefault" | "Localhost"))
 }
 
 fn bad(container: &ContainerFacts<'_>) -> bool {
@@ -38,10 +36,7 @@ fn bad(container: &ContainerFacts<'_>) -> bool {
 }
 
 fn bad_types<'a>(pod: &PodFacts<'a>) -> impl Iterator<Item = &'a str> {
-    let containers = pod
-        .containers
-        .iter()
-        .filter_map(|container| bad_type(&container.security));
+    let containers = pod.containers.iter().filter_map(|container| bad_type(&container.security));
     bad_type(&pod.security).into_iter().chain(containers)
 }
 
@@ -53,21 +48,15 @@ fn bad_annotations<'a>(pod: &PodFacts<'a>) -> impl Iterator<Item = (&'a str, &'a
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
     let some_field = bad_types(pod).next().is_some();
     push_setters(out, pod, bad_type(&pod.security).is_some(), bad);
-    let mut annotations: Vec<String> = bad_annotations(pod)
-        .map(|(key, value)| format!("{key}={}", go_quote(value)))
-        .collect();
+    let mut annotations: Vec<String> =
+        bad_annotations(pod).map(|(key, value)| format!("{key}={}", go_quote(value))).collect();
     annotations.sort_unstable();
     if !annotations.is_empty() {
         out.push_str(if some_field { " and " } else { "" });
         out.push_str(plural(annotations.len(), "annotation", "annotations"));
     }
     out.push_str(" must not set AppArmor profile type to ");
-    push_quoted(
-        out,
-        set(bad_types(pod))
-            .into_iter()
-            .chain(annotations.iter().map(String::as_str)),
-    );
+    push_quoted(out, set(bad_types(pod)).into_iter().chain(annotations.iter().map(String::as_str)));
 }
 
 #[cfg(test)]
@@ -80,18 +69,9 @@ mod tests {
     fn types_and_annotations_are_listed_in_two_sorted_runs() {
         let edits = [
             ("/spec/securityContext/appArmorProfile", json!({"type": "Unconfined"})),
-            (
-                "/spec/containers/0/securityContext/appArmorProfile",
-                json!({"type": ""}),
-            ),
-            (
-                "/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1z",
-                json!("unconfined"),
-            ),
-            (
-                "/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1",
-                json!("bogus"),
-            ),
+            ("/spec/containers/0/securityContext/appArmorProfile", json!({"type": ""})),
+            ("/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1z", json!("unconfined")),
+            ("/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1", json!("bogus")),
         ];
         let text = "forbidden AppArmor profiles (pod and container \"c\" and annotations must not set AppArmor profile \
                     type to \"\", \"Unconfined\", \"container.apparmor.security.beta.kubernetes.io/=\"bogus\"\", \
@@ -114,12 +94,7 @@ mod tests {
             expect(&CHECK, 0, &[(key, json!(value))], "");
         }
         for kind in ["RuntimeDefault", "Localhost"] {
-            expect(
-                &CHECK,
-                0,
-                &[("/spec/securityContext/appArmorProfile/type", json!(kind))],
-                "",
-            );
+            expect(&CHECK, 0, &[("/spec/securityContext/appArmorProfile/type", json!(kind))], "");
         }
     }
 }

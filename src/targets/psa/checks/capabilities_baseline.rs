@@ -13,11 +13,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "non-default capabilities",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.containers.iter().any(bad),
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.containers.iter().any(bad), detail }],
 };
 
 const DEFAULTS: [&str; 13] = [
@@ -69,15 +65,7 @@ mod tests {
     fn names_are_compared_exactly_and_listed_sorted_once() {
         let text = "non-default capabilities (containers \"i\", \"c\" must not include \"ALL\", \"CAP_CHOWN\", \"chown\" in \
                     securityContext.capabilities.add)";
-        let init = (
-            "/spec/initContainers/0/securityContext/capabilities/add",
-            json!(["ALL"]),
-        );
-        expect(
-            &CHECK,
-            0,
-            &[(ADD, json!(["chown", "KILL", "CAP_CHOWN", "ALL"])), init],
-            text,
-        );
+        let init = ("/spec/initContainers/0/securityContext/capabilities/add", json!(["ALL"]));
+        expect(&CHECK, 0, &[(ADD, json!(["chown", "KILL", "CAP_CHOWN", "ALL"])), init], text);
     }
 }

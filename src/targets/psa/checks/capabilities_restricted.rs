@@ -14,16 +14,8 @@ pub(super) const CHECK: Check = Check {
     overrides: Some("capabilities_baseline"),
     reason: |_| "unrestricted capabilities",
     revisions: &[
-        Revision {
-            since: 22,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 25,
-            violated: |pod| !pod.windows && violated(pod),
-            detail,
-        },
+        Revision { since: 22, violated, detail },
+        Revision { since: 25, violated: |pod| !pod.windows && violated(pod), detail },
     ],
 };
 
@@ -40,9 +32,7 @@ fn adds_some(container: &ContainerFacts<'_>) -> bool {
 }
 
 fn violated(pod: &PodFacts<'_>) -> bool {
-    pod.containers
-        .iter()
-        .any(|container| keeps_some(container) || adds_some(container))
+    pod.containers.iter().any(|container| keeps_some(container) || adds_some(container))
 }
 
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
@@ -89,10 +79,7 @@ mod tests {
                     \"SYS_ADMIN\" in securityContext.capabilities.add)";
         let edits = [
             ("/spec/initContainers/0/securityContext", json!(null)),
-            (
-                "/spec/ephemeralContainers/0/securityContext/capabilities/drop",
-                json!([]),
-            ),
+            ("/spec/ephemeralContainers/0/securityContext/capabilities/drop", json!([])),
             (CAPABILITIES, add(json!(["SYS_ADMIN", "NET_BIND_SERVICE", "CHOWN"]))),
         ];
         expect(&CHECK, 37, &edits, text);
@@ -103,11 +90,6 @@ mod tests {
         let windows = [(CAPABILITIES, json!(null)), ("/spec/os", json!({"name": "windows"}))];
         expect(&CHECK, 24, &windows, KEEPS);
         expect(&CHECK, 25, &windows, "");
-        expect(
-            &CHECK,
-            25,
-            &[(CAPABILITIES, json!(null)), ("/spec/os", json!({"name": "linux"}))],
-            KEEPS,
-        );
+        expect(&CHECK, 25, &[(CAPABILITIES, json!(null)), ("/spec/os", json!({"name": "linux"}))], KEEPS);
     }
 }

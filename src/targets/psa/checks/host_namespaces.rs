@@ -12,19 +12,12 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "host namespaces",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.host_network || pod.host_pid || pod.host_ipc,
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.host_network || pod.host_pid || pod.host_ipc, detail }],
 };
 
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
-    let shared = [
-        (pod.host_network, "hostNetwork=true"),
-        (pod.host_pid, "hostPID=true"),
-        (pod.host_ipc, "hostIPC=true"),
-    ];
+    let shared =
+        [(pod.host_network, "hostNetwork=true"), (pod.host_pid, "hostPID=true"), (pod.host_ipc, "hostIPC=true")];
     push_list(out, shared.into_iter().filter(|(set, _)| *set).map(|(_, text)| text));
 }
 
@@ -36,11 +29,8 @@ mod tests {
 
     #[test]
     fn each_namespace_is_named_in_a_fixed_order() {
-        let edits = [
-            ("/spec/hostIPC", json!(true)),
-            ("/spec/hostPID", json!(true)),
-            ("/spec/hostNetwork", json!(true)),
-        ];
+        let edits =
+            [("/spec/hostIPC", json!(true)), ("/spec/hostPID", json!(true)), ("/spec/hostNetwork", json!(true))];
         let text = "host namespaces (hostNetwork=true, hostPID=true, hostIPC=true)";
         expect(&CHECK, 0, &edits, text);
         expect(&CHECK, 0, &edits[..1], "host namespaces (hostIPC=true)");

@@ -14,11 +14,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "hostPath volumes",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.volumes.iter().any(bad),
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.volumes.iter().any(bad), detail }],
 };
 
 fn bad(volume: &Value) -> bool {
@@ -26,12 +22,7 @@ fn bad(volume: &Value) -> bool {
 }
 
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
-    let names = || {
-        pod.volumes
-            .iter()
-            .filter(|volume| bad(volume))
-            .map(|volume| string_at(volume, "name"))
-    };
+    let names = || pod.volumes.iter().filter(|volume| bad(volume)).map(|volume| string_at(volume, "name"));
     out.push_str(plural(names().count(), "volume ", "volumes "));
     push_quoted(out, names());
 }
@@ -46,28 +37,13 @@ mod tests {
     fn volumes_are_named_in_the_order_of_the_spec() {
         let volumes =
             json!([{"name": "b", "hostPath": {}}, {"name": "x", "emptyDir": {}}, {"name": "a", "hostPath": {}}]);
-        expect(
-            &CHECK,
-            0,
-            &[("/spec/volumes", volumes)],
-            "hostPath volumes (volumes \"b\", \"a\")",
-        );
+        expect(&CHECK, 0, &[("/spec/volumes", volumes)], "hostPath volumes (volumes \"b\", \"a\")");
         let volumes = json!([{"hostPath": {"path": "/"}, "secret": {}}]);
-        expect(
-            &CHECK,
-            0,
-            &[("/spec/volumes", volumes)],
-            "hostPath volumes (volume \"\")",
-        );
+        expect(&CHECK, 0, &[("/spec/volumes", volumes)], "hostPath volumes (volume \"\")");
     }
 
     #[test]
     fn null_is_absent() {
-        expect(
-            &CHECK,
-            0,
-            &[("/spec/volumes", json!([{"name": "a", "hostPath": null}, null]))],
-            "",
-        );
+        expect(&CHECK, 0, &[("/spec/volumes", json!([{"name": "a", "hostPath": null}, null]))], "");
     }
 }

@@ -12,11 +12,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "hostPort",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.containers.iter().any(bad),
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.containers.iter().any(bad), detail }],
 };
 
 fn bad(container: &ContainerFacts<'_>) -> bool {
@@ -25,12 +21,7 @@ fn bad(container: &ContainerFacts<'_>) -> bool {
 
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
     // Upstream sorts the ports as texts: `443, 80, 9`.
-    let mut ports: Vec<String> = pod
-        .containers
-        .iter()
-        .flat_map(|c| &c.host_ports)
-        .map(i64::to_string)
-        .collect();
+    let mut ports: Vec<String> = pod.containers.iter().flat_map(|c| &c.host_ports).map(i64::to_string).collect();
     ports.sort_unstable();
     ports.dedup();
     let containers = pod.containers.iter().filter(|container| bad(container)).count();
@@ -49,18 +40,10 @@ mod tests {
     #[test]
     fn ports_sort_as_text() {
         let edits = [
-            (
-                "/spec/containers/0/ports",
-                json!([{"hostPort": 9}, {"hostPort": 80}, {"hostPort": 443}]),
-            ),
+            ("/spec/containers/0/ports", json!([{"hostPort": 9}, {"hostPort": 80}, {"hostPort": 443}])),
             ("/spec/initContainers/0/ports", json!([{"hostPort": 80}])),
         ];
-        expect(
-            &CHECK,
-            0,
-            &edits,
-            "hostPort (containers \"i\", \"c\" use hostPorts 443, 80, 9)",
-        );
+        expect(&CHECK, 0, &edits, "hostPort (containers \"i\", \"c\" use hostPorts 443, 80, 9)");
         expect(&CHECK, 0, &edits[1..], "hostPort (container \"i\" uses hostPort 80)");
     }
 

@@ -29,11 +29,7 @@ fn detail(pod: &PodFacts<'_>, out: &mut String) {
     let uses = plural(containers.len(), " uses ", " use ");
     push_quoted(out, containers);
     out.push_str(uses);
-    out.push_str(plural(
-        hosts.len(),
-        "probe or lifecycle host ",
-        "probe or lifecycle hosts ",
-    ));
+    out.push_str(plural(hosts.len(), "probe or lifecycle host ", "probe or lifecycle hosts "));
     push_quoted(out, hosts);
 }
 
@@ -46,10 +42,7 @@ mod tests {
     #[test]
     fn names_and_hosts_are_sorted_sets() {
         let edits = [
-            (
-                "/spec/initContainers/0/lifecycle/preStop/tcpSocket/host",
-                json!("b.com"),
-            ),
+            ("/spec/initContainers/0/lifecycle/preStop/tcpSocket/host", json!("b.com")),
             ("/spec/containers/0/livenessProbe/httpGet/host", json!("b.com")),
             ("/spec/containers/0/startupProbe/tcpSocket/host", json!("127.0.0.1")),
         ];
@@ -63,13 +56,7 @@ mod tests {
 
     #[test]
     fn every_probe_and_handler_counts() {
-        for place in [
-            "livenessProbe",
-            "readinessProbe",
-            "startupProbe",
-            "lifecycle/postStart",
-            "lifecycle/preStop",
-        ] {
+        for place in ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle/postStart", "lifecycle/preStop"] {
             for action in ["httpGet", "tcpSocket"] {
                 let at = format!("/spec/ephemeralContainers/0/{place}/{action}/host");
                 let text = "probe or lifecycle host (container \"e\" uses probe or lifecycle host \"h\")";

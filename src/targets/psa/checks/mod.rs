@@ -132,13 +132,10 @@ mod fixture {
     pub(super) fn edited(edits: &[(&str, Value)]) -> Value {
         let mut pod = pod();
         for (pointer, value) in edits {
-            let place = pointer
-                .split('/')
-                .skip(1)
-                .fold(&mut pod, |at, key| match key.parse::<usize>() {
-                    Ok(index) => &mut at[index],
-                    Err(_) => &mut at[key.replace("~1", "/")],
-                });
+            let place = pointer.split('/').skip(1).fold(&mut pod, |at, key| match key.parse::<usize>() {
+                Ok(index) => &mut at[index],
+                Err(_) => &mut at[key.replace("~1", "/")],
+            });
             *place = value.clone();
         }
         pod

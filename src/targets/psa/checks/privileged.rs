@@ -12,11 +12,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "privileged",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.containers.iter().any(bad),
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.containers.iter().any(bad), detail }],
 };
 
 fn bad(container: &ContainerFacts<'_>) -> bool {
@@ -46,11 +42,6 @@ mod tests {
 
     #[test]
     fn false_is_as_good_as_absent() {
-        expect(
-            &CHECK,
-            37,
-            &[("/spec/containers/0/securityContext/privileged", json!(false))],
-            "",
-        );
+        expect(&CHECK, 37, &[("/spec/containers/0/securityContext/privileged", json!(false))], "");
     }
 }

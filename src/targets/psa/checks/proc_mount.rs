@@ -14,16 +14,8 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "procMount",
     revisions: &[
-        Revision {
-            since: 0,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 35,
-            violated: |pod| !pod.user_namespace && violated(pod),
-            detail,
-        },
+        Revision { since: 0, violated, detail },
+        Revision { since: 35, violated: |pod| !pod.user_namespace && violated(pod), detail },
     ],
 };
 
@@ -52,10 +44,8 @@ mod tests {
 
     #[test]
     fn anything_but_default_is_refused() {
-        let edits = [
-            (PROC_MOUNT, json!("Unmasked")),
-            ("/spec/ephemeralContainers/0/securityContext/procMount", json!("")),
-        ];
+        let edits =
+            [(PROC_MOUNT, json!("Unmasked")), ("/spec/ephemeralContainers/0/securityContext/procMount", json!(""))];
         let text = "procMount (containers \"c\", \"e\" must not set securityContext.procMount to \"\", \"Unmasked\")";
         expect(&CHECK, 0, &edits, text);
         expect(&CHECK, 0, &[(PROC_MOUNT, json!("Default"))], "");
@@ -67,11 +57,6 @@ mod tests {
         let text = "procMount (container \"c\" must not set securityContext.procMount to \"Unmasked\")";
         expect(&CHECK, 34, &edits, text);
         expect(&CHECK, 35, &edits, "");
-        expect(
-            &CHECK,
-            35,
-            &[(PROC_MOUNT, json!("Unmasked")), ("/spec/hostUsers", json!(true))],
-            text,
-        );
+        expect(&CHECK, 35, &[(PROC_MOUNT, json!("Unmasked")), ("/spec/hostUsers", json!(true))], text);
     }
 }

@@ -11,11 +11,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Restricted,
     overrides: Some("procMount"),
     reason: |_| "procMount",
-    revisions: &[Revision {
-        since: 35,
-        violated,
-        detail,
-    }],
+    revisions: &[Revision { since: 35, violated, detail }],
 };
 
 #[cfg(test)]
@@ -26,10 +22,8 @@ mod tests {
 
     #[test]
     fn user_namespaces_do_not_lift_it() {
-        let edits = [
-            ("/spec/containers/0/securityContext/procMount", json!("Unmasked")),
-            ("/spec/hostUsers", json!(false)),
-        ];
+        let edits =
+            [("/spec/containers/0/securityContext/procMount", json!("Unmasked")), ("/spec/hostUsers", json!(false))];
         let text = "procMount (container \"c\" must not set securityContext.procMount to \"Unmasked\")";
         expect(&CHECK, 35, &edits, text);
         expect(&CHECK, 34, &edits, "");

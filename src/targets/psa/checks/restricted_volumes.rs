@@ -16,11 +16,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Restricted,
     overrides: Some("hostPathVolumes"),
     reason: |_| "restricted volume types",
-    revisions: &[Revision {
-        since: 0,
-        violated: |pod| pod.volumes.iter().any(bad),
-        detail,
-    }],
+    revisions: &[Revision { since: 0, violated: |pod| pod.volumes.iter().any(bad), detail }],
 };
 
 const ALLOWED: [&str; 9] = [
@@ -75,11 +71,7 @@ fn detail(pod: &PodFacts<'_>, out: &mut String) {
     out.push_str(plural(count, "volume ", "volumes "));
     push_quoted(out, volumes().map(|volume| string_at(volume, "name")));
     out.push_str(plural(count, " uses ", " use "));
-    out.push_str(plural(
-        kinds.len(),
-        "restricted volume type ",
-        "restricted volume types ",
-    ));
+    out.push_str(plural(kinds.len(), "restricted volume type ", "restricted volume types "));
     push_quoted(out, kinds);
 }
 
@@ -104,12 +96,7 @@ mod tests {
         for source in ALLOWED {
             expect(&CHECK, 0, &[("/spec/volumes", json!([{"name": "v", source: {}}]))], "");
             let text = "restricted volume types (volume \"v\" uses restricted volume type \"unknown\")";
-            expect(
-                &CHECK,
-                0,
-                &[("/spec/volumes", json!([{"name": "v", source: null}]))],
-                text,
-            );
+            expect(&CHECK, 0, &[("/spec/volumes", json!([{"name": "v", source: null}]))], text);
         }
     }
 

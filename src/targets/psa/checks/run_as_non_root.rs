@@ -15,16 +15,8 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "runAsNonRoot != true",
     revisions: &[
-        Revision {
-            since: 0,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 35,
-            violated: |pod| !pod.user_namespace && violated(pod),
-            detail,
-        },
+        Revision { since: 0, violated, detail },
+        Revision { since: 35, violated: |pod| !pod.user_namespace && violated(pod), detail },
     ],
 };
 
@@ -48,9 +40,7 @@ fn violated(pod: &PodFacts<'_>) -> bool {
 /// Upstream names the silent containers only when nobody says false.
 fn detail(pod: &PodFacts<'_>, out: &mut String) {
     if some_refuse(pod) {
-        push_setters(out, pod, refuses(&pod.security), |container| {
-            refuses(&container.security)
-        });
+        push_setters(out, pod, refuses(&pod.security), |container| refuses(&container.security));
         out.push_str(" must not set securityContext.runAsNonRoot=false");
     } else {
         out.push_str("pod or ");
@@ -88,23 +78,13 @@ mod tests {
     fn a_user_id_is_no_promise() {
         let text =
             "runAsNonRoot != true (pod or containers \"i\", \"c\", \"e\" must set securityContext.runAsNonRoot=true)";
-        expect(
-            &CHECK,
-            0,
-            &[(POD, json!(null)), ("/spec/securityContext/runAsUser", json!(1000))],
-            text,
-        );
+        expect(&CHECK, 0, &[(POD, json!(null)), ("/spec/securityContext/runAsUser", json!(1000))], text);
     }
 
     #[test]
     fn user_namespaces_lift_it_from_35() {
         let edits = [(POD, json!(false)), ("/spec/hostUsers", json!(false))];
-        expect(
-            &CHECK,
-            34,
-            &edits,
-            "runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)",
-        );
+        expect(&CHECK, 34, &edits, "runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)");
         expect(&CHECK, 35, &edits, "");
     }
 }

@@ -14,16 +14,8 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "runAsUser=0",
     revisions: &[
-        Revision {
-            since: 23,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 35,
-            violated: |pod| !pod.user_namespace && violated(pod),
-            detail,
-        },
+        Revision { since: 23, violated, detail },
+        Revision { since: 35, violated: |pod| !pod.user_namespace && violated(pod), detail },
     ],
 };
 
@@ -60,18 +52,8 @@ mod tests {
     #[test]
     fn pod_and_containers_are_named() {
         let edits = [(POD, json!(0)), (CONTAINER, json!(0))];
-        expect(
-            &CHECK,
-            34,
-            &edits,
-            "runAsUser=0 (pod and container \"c\" must not set runAsUser=0)",
-        );
-        expect(
-            &CHECK,
-            34,
-            &edits[1..],
-            "runAsUser=0 (container \"c\" must not set runAsUser=0)",
-        );
+        expect(&CHECK, 34, &edits, "runAsUser=0 (pod and container \"c\" must not set runAsUser=0)");
+        expect(&CHECK, 34, &edits[1..], "runAsUser=0 (container \"c\" must not set runAsUser=0)");
     }
 
     #[test]

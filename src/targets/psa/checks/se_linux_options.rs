@@ -14,11 +14,7 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "seLinuxOptions",
     revisions: &[
-        Revision {
-            since: 0,
-            violated: |pod| violated(pod, &TYPES),
-            detail: |pod, out| detail(pod, &TYPES, out),
-        },
+        Revision { since: 0, violated: |pod| violated(pod, &TYPES), detail: |pod, out| detail(pod, &TYPES, out) },
         Revision {
             since: 31,
             violated: |pod| violated(pod, &TYPES_31),
@@ -28,13 +24,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 const TYPES: [&str; 4] = ["", "container_t", "container_init_t", "container_kvm_t"];
-const TYPES_31: [&str; 5] = [
-    "",
-    "container_t",
-    "container_init_t",
-    "container_kvm_t",
-    "container_engine_t",
-];
+const TYPES_31: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
 fn bad(security: &SecurityFacts<'_>, types: &[&str]) -> bool {
     let named = !security.se_linux_user.is_empty() || !security.se_linux_role.is_empty();
@@ -50,9 +40,7 @@ fn violated(pod: &PodFacts<'_>, types: &[&str]) -> bool {
 }
 
 fn detail(pod: &PodFacts<'_>, types: &[&str], out: &mut String) {
-    push_setters(out, pod, bad(&pod.security, types), |container| {
-        bad(&container.security, types)
-    });
+    push_setters(out, pod, bad(&pod.security, types), |container| bad(&container.security, types));
     out.push_str(" set forbidden securityContext.seLinuxOptions: ");
     let kinds = everyone(pod).map(|security| security.se_linux_type);
     let forbidden = set(kinds.filter(|kind| !types.contains(kind)));
@@ -84,10 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_collected_over_pod_and_containers() {
-        let edits = [
-            (POD, json!({"type": "spc_t", "user": "u"})),
-            (CONTAINER, json!({"type": "bad", "role": "r"})),
-        ];
+        let edits = [(POD, json!({"type": "spc_t", "user": "u"})), (CONTAINER, json!({"type": "bad", "role": "r"}))];
         let text = "seLinuxOptions (pod and container \"c\" set forbidden securityContext.seLinuxOptions: types \"bad\", \
                     \"spc_t\"; user may not be set; role may not be set)";
         expect(&CHECK, 0, &edits, text);
@@ -98,12 +83,7 @@ mod tests {
 
     #[test]
     fn level_is_free_and_empty_passes() {
-        expect(
-            &CHECK,
-            0,
-            &[(POD, json!({})), (CONTAINER, json!({"level": "s0:c1", "type": ""}))],
-            "",
-        );
+        expect(&CHECK, 0, &[(POD, json!({})), (CONTAINER, json!({"level": "s0:c1", "type": ""}))], "");
         for kind in TYPES {
             expect(&CHECK, 0, &[(POD, json!({"type": kind}))], "");
         }

@@ -18,16 +18,8 @@ pub(super) const CHECK: Check = Check {
     overrides: None,
     reason: |_| "seccompProfile",
     revisions: &[
-        Revision {
-            since: 0,
-            violated: |pod| !bad_annotations(pod).is_empty(),
-            detail: annotations_detail,
-        },
-        Revision {
-            since: 19,
-            violated: some_bad_type,
-            detail: types_detail,
-        },
+        Revision { since: 0, violated: |pod| !bad_annotations(pod).is_empty(), detail: annotations_detail },
+        Revision { since: 19, violated: some_bad_type, detail: types_detail },
     ],
 };
 
@@ -39,10 +31,7 @@ fn bad_annotations(pod: &PodFacts<'_>) -> Vec<String> {
     if pod.annotations.is_none() {
         return Vec::new();
     }
-    let containers = pod
-        .containers
-        .iter()
-        .map(|c| format!("{CONTAINER_ANNOTATION_PREFIX}{}", c.name));
+    let containers = pod.containers.iter().map(|c| format!("{CONTAINER_ANNOTATION_PREFIX}{}", c.name));
     let keys = std::iter::once(POD_ANNOTATION.to_string()).chain(containers);
     let values = keys.filter_map(|key| Some((pod.annotation(&key)?, key)));
     let bad = values.filter(|(value, _)| !is_allowed_annotation(value));
@@ -61,16 +50,11 @@ fn annotations_detail(pod: &PodFacts<'_>, out: &mut String) {
 }
 
 fn bad_type<'a>(security: &SecurityFacts<'a>) -> Option<&'a str> {
-    security
-        .seccomp
-        .filter(|kind| !matches!(*kind, "RuntimeDefault" | "Localhost"))
+    security.seccomp.filter(|kind| !matches!(*kind, "RuntimeDefault" | "Localhost"))
 }
 
 fn bad_types<'a>(pod: &PodFacts<'a>) -> impl Iterator<Item = &'a str> {
-    let containers = pod
-        .containers
-        .iter()
-        .filter_map(|container| bad_type(&container.security));
+    let containers = pod.containers.iter().filter_map(|container| bad_type(&container.security));
     bad_type(&pod.security).into_iter().chain(containers)
 }
 
@@ -80,9 +64,7 @@ pub(super) fn some_bad_type(pod: &PodFacts<'_>) -> bool {
 }
 
 pub(super) fn types_detail(pod: &PodFacts<'_>, out: &mut String) {
-    push_setters(out, pod, bad_type(&pod.security).is_some(), |container| {
-        bad_type(&container.security).is_some()
-    });
+    push_setters(out, pod, bad_type(&pod.security).is_some(), |container| bad_type(&container.security).is_some());
     out.push_str(" must not set securityContext.seccompProfile.type to ");
     push_quoted(out, set(bad_types(pod)));
 }
@@ -99,22 +81,10 @@ mod tests {
     #[test]
     fn annotations_count_for_existing_containers_before_19() {
         let edits = [
-            (
-                "/metadata/annotations/seccomp.security.alpha.kubernetes.io~1pod",
-                json!("unconfined"),
-            ),
-            (
-                "/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1c",
-                json!(""),
-            ),
-            (
-                "/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1i",
-                json!("docker/default"),
-            ),
-            (
-                "/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1ghost",
-                json!("unconfined"),
-            ),
+            ("/metadata/annotations/seccomp.security.alpha.kubernetes.io~1pod", json!("unconfined")),
+            ("/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1c", json!("")),
+            ("/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1i", json!("docker/default")),
+            ("/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1ghost", json!("unconfined")),
         ];
         let text = "seccompProfile (forbidden annotations container.seccomp.security.alpha.kubernetes.io/c=\"\", \
                     seccomp.security.alpha.kubernetes.io/pod=\"unconfined\")";
@@ -139,11 +109,6 @@ mod tests {
                     \"Unconfined\")";
         expect(&CHECK, 19, &edits, text);
         expect(&CHECK, 18, &edits, "");
-        expect(
-            &CHECK,
-            19,
-            &[(POD, json!(null)), (CONTAINER, json!({"type": "Localhost"}))],
-            "",
-        );
+        expect(&CHECK, 19, &[(POD, json!(null)), (CONTAINER, json!({"type": "Localhost"}))], "");
     }
 }

@@ -15,16 +15,8 @@ pub(super) const CHECK: Check = Check {
     overrides: Some("seccompProfile_baseline"),
     reason: |_| "seccompProfile",
     revisions: &[
-        Revision {
-            since: 19,
-            violated,
-            detail,
-        },
-        Revision {
-            since: 25,
-            violated: |pod| !pod.windows && violated(pod),
-            detail,
-        },
+        Revision { since: 19, violated, detail },
+        Revision { since: 25, violated: |pod| !pod.windows && violated(pod), detail },
     ],
 };
 
@@ -76,10 +68,7 @@ mod tests {
 
     #[test]
     fn windows_is_left_out_from_25() {
-        let edits = [
-            (POD, json!({"type": "Unconfined"})),
-            ("/spec/os/name", json!("windows")),
-        ];
+        let edits = [(POD, json!({"type": "Unconfined"})), ("/spec/os/name", json!("windows"))];
         let text = "seccompProfile (pod must not set securityContext.seccompProfile.type to \"Unconfined\")";
         expect(&CHECK, 24, &edits, text);
         expect(&CHECK, 25, &edits, "");

@@ -15,13 +15,7 @@ pub(super) const CHECK: Check = Check {
     level: Level::Baseline,
     overrides: None,
     reason: |_| "forbidden sysctls",
-    revisions: &[
-        revision::<0>(),
-        revision::<27>(),
-        revision::<29>(),
-        revision::<32>(),
-        revision::<37>(),
-    ],
+    revisions: &[revision::<0>(), revision::<27>(), revision::<29>(), revision::<32>(), revision::<37>()],
 };
 
 const fn revision<const SINCE: u64>() -> Revision {
@@ -104,12 +98,7 @@ mod tests {
     #[test]
     fn names_are_compared_exactly() {
         for name in ["", "kernel/shm_rmid_forced", "kernel.shm_rmid_forced ", "net.*"] {
-            expect(
-                &CHECK,
-                37,
-                &[(SYSCTLS, json!([{"name": name}]))],
-                &format!("forbidden sysctls ({name})"),
-            );
+            expect(&CHECK, 37, &[(SYSCTLS, json!([{"name": name}]))], &format!("forbidden sysctls ({name})"));
         }
     }
 }

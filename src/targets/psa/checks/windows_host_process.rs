@@ -38,10 +38,7 @@ mod tests {
     fn pod_and_containers_count() {
         let edits = [
             ("/spec/securityContext/windowsOptions", json!({"hostProcess": true})),
-            (
-                "/spec/containers/0/securityContext/windowsOptions",
-                json!({"hostProcess": true}),
-            ),
+            ("/spec/containers/0/securityContext/windowsOptions", json!({"hostProcess": true})),
         ];
         let text = "hostProcess (pod and container \"c\" must not set securityContext.windowsOptions.hostProcess=true)";
         expect(&CHECK, 0, &edits, text);
@@ -52,11 +49,6 @@ mod tests {
     #[test]
     fn false_and_empty_pass() {
         expect(&CHECK, 0, &[("/spec/securityContext/windowsOptions", json!({}))], "");
-        expect(
-            &CHECK,
-            0,
-            &[("/spec/securityContext/windowsOptions", json!({"hostProcess": false}))],
-            "",
-        );
+        expect(&CHECK, 0, &[("/spec/securityContext/windowsOptions", json!({"hostProcess": false}))], "");
     }
 }

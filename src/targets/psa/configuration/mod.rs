@@ -16,11 +16,8 @@ use read::{Fields, absent};
 
 const GROUP: &str = "pod-security.admission.config.k8s.io";
 const VERSIONS: [&str; 3] = ["v1", "v1beta1", "v1alpha1"];
-const SERVER_VERSIONS: [&str; 3] = [
-    "apiserver.config.k8s.io/v1",
-    "apiserver.config.k8s.io/v1alpha1",
-    "apiserver.k8s.io/v1alpha1",
-];
+const SERVER_VERSIONS: [&str; 3] =
+    ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1alpha1", "apiserver.k8s.io/v1alpha1"];
 
 /// Why a configuration cannot be used; the API server would not start with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,10 +82,8 @@ impl Admission {
             ("runtimeClasses", &self.exemptions.runtime_classes),
             ("namespaces", &self.exemptions.namespaces),
         ];
-        let exemptions: Map<String, Value> = lists
-            .into_iter()
-            .map(|(key, list)| (key.to_string(), list.clone().into()))
-            .collect();
+        let exemptions: Map<String, Value> =
+            lists.into_iter().map(|(key, list)| (key.to_string(), list.clone().into())).collect();
         json!({
             "apiVersion": format!("{GROUP}/v1"),
             "kind": "PodSecurityConfiguration",
@@ -145,14 +140,7 @@ fn plug_in(document: &Fields<'_>) -> Result<Admission, ConfigurationError> {
 fn pod_security(document: &Fields<'_>) -> Result<Admission, ConfigurationError> {
     document.only(&["apiVersion", "kind", "defaults", "exemptions"])?;
     let defaults = Fields::of(document.get("defaults").unwrap_or(absent()), "defaults")?;
-    defaults.only(&[
-        "enforce",
-        "enforce-version",
-        "audit",
-        "audit-version",
-        "warn",
-        "warn-version",
-    ])?;
+    defaults.only(&["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"])?;
     let exemptions = Fields::of(document.get("exemptions").unwrap_or(absent()), "exemptions")?;
     exemptions.only(&["usernames", "runtimeClasses", "namespaces"])?;
     let mut errors = Vec::new();
@@ -168,11 +156,7 @@ fn pod_security(document: &Fields<'_>) -> Result<Admission, ConfigurationError> 
     }
     Ok(Admission {
         defaults: Policy { enforce, audit, warn },
-        exemptions: Exemptions {
-            usernames,
-            runtime_classes,
-            namespaces,
-        },
+        exemptions: Exemptions { usernames, runtime_classes, namespaces },
         server: None,
     })
 }
@@ -191,11 +175,8 @@ mod tests {
     #[test]
     fn missing_and_empty_defaults_are_privileged_latest() {
         for version in VERSIONS {
-            let admission = read(
-                version,
-                json!({"defaults": {"enforce": "baseline", "warn": "", "audit": null}}),
-            )
-            .unwrap();
+            let admission =
+                read(version, json!({"defaults": {"enforce": "baseline", "warn": "", "audit": null}})).unwrap();
             assert_eq!(admission.defaults.enforce.to_string(), "baseline:latest");
             assert_eq!(admission.defaults.warn.to_string(), "privileged:latest");
             assert_eq!(admission.defaults.audit.to_string(), "privileged:latest");
@@ -206,28 +187,15 @@ mod tests {
     #[test]
     fn what_is_printed_reads_back() {
         let exemptions = json!({"usernames": ["u"], "runtimeClasses": ["r.x"], "namespaces": ["n"]});
-        let admission = read(
-            "v1",
-            json!({"defaults": {"warn-version": "v1.25"}, "exemptions": exemptions}),
-        )
-        .unwrap();
-        assert_eq!(
-            Admission::from_configuration(&admission.configuration()),
-            Ok(admission.clone())
-        );
-        assert_eq!(
-            Admission::from_configuration(&admission.admission_configuration()),
-            Ok(admission)
-        );
+        let admission = read("v1", json!({"defaults": {"warn-version": "v1.25"}, "exemptions": exemptions})).unwrap();
+        assert_eq!(Admission::from_configuration(&admission.configuration()), Ok(admission.clone()));
+        assert_eq!(Admission::from_configuration(&admission.admission_configuration()), Ok(admission));
     }
 
     #[test]
     fn unknown_fields_and_types_are_errors() {
         let unknown = read("v1", json!({"defaults": {"enforced": "x"}}));
-        assert_eq!(
-            unknown.unwrap_err(),
-            "unknown field `defaults.enforced`; remove it or correct its name"
-        );
+        assert_eq!(unknown.unwrap_err(), "unknown field `defaults.enforced`; remove it or correct its name");
         let wrong = read("v1", json!({"exemptions": {"usernames": "u"}}));
         assert_eq!(wrong.unwrap_err(), "`exemptions.usernames` must be a list");
         let wrong = read("v1", json!({"exemptions": {"usernames": [1]}}));

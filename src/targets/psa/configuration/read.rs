@@ -20,10 +20,7 @@ impl<'a> Fields<'a> {
     pub(super) fn of(value: &'a Value, path: &str) -> Result<Self, ConfigurationError> {
         let path = path.to_string();
         match value {
-            Value::Object(fields) => Ok(Self {
-                fields: Some(fields),
-                path,
-            }),
+            Value::Object(fields) => Ok(Self { fields: Some(fields), path }),
             Value::Null => Ok(Self { fields: None, path }),
             _ => Err(ConfigurationError::WrongType {
                 field: if path.is_empty() { "document".to_string() } else { path },
@@ -39,11 +36,7 @@ impl<'a> Fields<'a> {
 
     /// Where a field of this object is.
     pub(super) fn path(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_string()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 
     /// Refuses fields of other names.
@@ -63,27 +56,20 @@ impl<'a> Fields<'a> {
     /// A list of texts, empty when absent.
     pub(super) fn strings(&self, key: &str) -> Result<Vec<&'a str>, ConfigurationError> {
         let items = self.items(key)?.iter().enumerate();
-        items
-            .map(|(index, item)| string(item, || format!("{}[{index}]", self.path(key))))
-            .collect()
+        items.map(|(index, item)| string(item, || format!("{}[{index}]", self.path(key)))).collect()
     }
 
     /// A list of objects, empty when absent.
     pub(super) fn objects(&self, key: &str) -> Result<Vec<Fields<'a>>, ConfigurationError> {
         let items = self.items(key)?.iter().enumerate();
-        items
-            .map(|(index, item)| Fields::of(item, &format!("{}[{index}]", self.path(key))))
-            .collect()
+        items.map(|(index, item)| Fields::of(item, &format!("{}[{index}]", self.path(key)))).collect()
     }
 
     fn items(&self, key: &str) -> Result<&'a [Value], ConfigurationError> {
         match self.get(key) {
             None => Ok(&[]),
             Some(Value::Array(items)) => Ok(items),
-            Some(_) => Err(ConfigurationError::WrongType {
-                field: self.path(key),
-                expected: "a list",
-            }),
+            Some(_) => Err(ConfigurationError::WrongType { field: self.path(key), expected: "a list" }),
         }
     }
 }
@@ -92,9 +78,6 @@ fn string(value: &Value, path: impl Fn() -> String) -> Result<&str, Configuratio
     match value {
         Value::String(text) => Ok(text),
         Value::Null => Ok(""),
-        _ => Err(ConfigurationError::WrongType {
-            field: path(),
-            expected: "a string",
-        }),
+        _ => Err(ConfigurationError::WrongType { field: path(), expected: "a string" }),
     }
 }

@@ -70,11 +70,7 @@ pub(super) struct Adviser<'l, 'a> {
 
 impl<'l, 'a> Adviser<'l, 'a> {
     pub(super) fn new(laboratory: &'l Laboratory<'a>) -> Self {
-        Self {
-            laboratory,
-            subjects: Subjects::new(laboratory.plan),
-            known: BTreeMap::new(),
-        }
+        Self { laboratory, subjects: Subjects::new(laboratory.plan), known: BTreeMap::new() }
     }
 
     pub(super) fn advice(mut self) -> Advice {
@@ -82,21 +78,10 @@ impl<'l, 'a> Adviser<'l, 'a> {
         let existing: BTreeSet<&str> = plan.namespaces.iter().filter_map(name).collect();
         let of_requests = plan.requests.iter().map(|request| request.namespace.as_str());
         let mentioned = plan.rbac.mentioned().namespaces.into_iter();
-        let names: BTreeSet<&str> = existing
-            .iter()
-            .copied()
-            .chain(of_requests)
-            .chain(mentioned)
-            .filter(|name| !name.is_empty())
-            .collect();
-        let namespaces = names
-            .into_iter()
-            .map(|name| self.of_namespace(name, existing.contains(name)))
-            .collect();
-        Advice {
-            namespaces,
-            elsewhere: self.of_namespace("", false),
-        }
+        let names: BTreeSet<&str> =
+            existing.iter().copied().chain(of_requests).chain(mentioned).filter(|name| !name.is_empty()).collect();
+        let namespaces = names.into_iter().map(|name| self.of_namespace(name, existing.contains(name))).collect();
+        Advice { namespaces, elsewhere: self.of_namespace("", false) }
     }
 
     fn of_namespace(&mut self, namespace: &str, exists: bool) -> NamespaceAdvice {
@@ -108,13 +93,7 @@ impl<'l, 'a> Adviser<'l, 'a> {
         let covering = strictest(levels, usable.union.is_empty(), |_| true);
         let intended = strictest(levels, usable.union.is_empty(), |refusal| !refusal.by_silence);
         let policies = usable.through.keys().map(String::as_str).collect();
-        let (labels, reasons) = Grounds {
-            levels,
-            intended,
-            policies,
-            given: &given,
-        }
-        .labels(laboratory.version);
+        let (labels, reasons) = Grounds { levels, intended, policies, given: &given }.labels(laboratory.version);
         NamespaceAdvice {
             namespace: namespace.to_owned(),
             exists,
@@ -131,10 +110,7 @@ impl<'l, 'a> Adviser<'l, 'a> {
 
     fn findings(&mut self, usable: &Usable) -> Rc<Findings> {
         let laboratory = self.laboratory;
-        let findings = self
-            .known
-            .entry(usable.sets.clone())
-            .or_insert_with(|| Rc::new(laboratory.findings(usable)));
+        let findings = self.known.entry(usable.sets.clone()).or_insert_with(|| Rc::new(laboratory.findings(usable)));
         Rc::clone(findings)
     }
 }
@@ -142,16 +118,9 @@ impl<'l, 'a> Adviser<'l, 'a> {
 /// The strictest level without a refusal that counts.
 fn strictest(levels: &[LevelRelation], admits_nothing: bool, counts: impl Fn(&Refusal) -> bool) -> Claim {
     let refuses_nothing = |relation: &&LevelRelation| !relation.refuses.iter().any(&counts);
-    let level = levels
-        .iter()
-        .rev()
-        .find(refuses_nothing)
-        .map_or(Level::Privileged, |relation| relation.level);
+    let level = levels.iter().rev().find(refuses_nothing).map_or(Level::Privileged, |relation| relation.level);
     let is_proved = level == Level::Privileged || admits_nothing;
-    Claim {
-        level,
-        rung: if is_proved { Rung::Proved } else { Rung::Boundary },
-    }
+    Claim { level, rung: if is_proved { Rung::Proved } else { Rung::Boundary } }
 }
 
 /// The loosest level that is not seen to admit more.
@@ -161,10 +130,7 @@ fn loosest(findings: &Findings) -> Option<Claim> {
         relation.is_some_and(|relation| relation.admits_more.is_none())
     };
     let level = LEVELS.into_iter().find(admits_nothing_more)?;
-    Some(Claim {
-        level,
-        rung: if findings.is_free { Rung::Proved } else { Rung::Boundary },
-    })
+    Some(Claim { level, rung: if findings.is_free { Rung::Proved } else { Rung::Boundary } })
 }
 
 /// A namespace's name.

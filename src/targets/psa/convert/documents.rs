@@ -8,42 +8,24 @@ use crate::targets::psa::{Admission, LevelVersion};
 use crate::targets::{Emitted, EmittedText};
 
 /// What the API server keeps in a Namespace and nobody applies.
-const KEPT_BY_SERVER: [&str; 7] = [
-    "creationTimestamp",
-    "deletionTimestamp",
-    "generation",
-    "managedFields",
-    "resourceVersion",
-    "selfLink",
-    "uid",
-];
+const KEPT_BY_SERVER: [&str; 7] =
+    ["creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
 
 /// A document for every namespace, and the cluster's default.
 pub(super) fn documents(advice: &Advice, namespaces: &[Value]) -> Vec<Emitted> {
     let valid = advice.namespaces.iter().filter(|advice| is_label(&advice.namespace));
     let labelled = valid.map(|advice| {
-        let given = namespaces
-            .iter()
-            .rfind(|namespace| name(namespace) == Some(advice.namespace.as_str()));
+        let given = namespaces.iter().rfind(|namespace| name(namespace) == Some(advice.namespace.as_str()));
         match given {
-            Some(namespace) => Emitted {
-                file: format!("namespace-{}.yaml", advice.namespace),
-                document: manifest(namespace, advice),
-            },
-            None => Emitted {
-                file: format!("patch-{}.yaml", advice.namespace),
-                document: patch(advice),
-            },
+            Some(namespace) => {
+                Emitted { file: format!("namespace-{}.yaml", advice.namespace), document: manifest(namespace, advice) }
+            }
+            None => Emitted { file: format!("patch-{}.yaml", advice.namespace), document: patch(advice) },
         }
     });
-    let default = Admission {
-        defaults: advice.elsewhere.labels,
-        ..Admission::default()
-    };
-    let configuration = Emitted {
-        file: "admission-configuration.yaml".to_owned(),
-        document: default.admission_configuration(),
-    };
+    let default = Admission { defaults: advice.elsewhere.labels, ..Admission::default() };
+    let configuration =
+        Emitted { file: "admission-configuration.yaml".to_owned(), document: default.admission_configuration() };
     labelled.chain([configuration]).collect()
 }
 
@@ -55,15 +37,8 @@ fn manifest(namespace: &Value, advice: &NamespaceAdvice) -> Value {
         let metadata = object.entry("metadata").or_insert_with(|| json!({}));
         if let Some(metadata) = metadata.as_object_mut() {
             KEPT_BY_SERVER.iter().for_each(|key| drop(metadata.shift_remove(*key)));
-            let old = metadata
-                .get("labels")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default();
-            metadata.insert(
-                "labels".to_owned(),
-                Value::Object(old.into_iter().chain(labels(advice)).collect()),
-            );
+            let old = metadata.get("labels").and_then(Value::as_object).cloned().unwrap_or_default();
+            metadata.insert("labels".to_owned(), Value::Object(old.into_iter().chain(labels(advice)).collect()));
         }
     }
     manifest
@@ -75,12 +50,7 @@ fn patch(advice: &NamespaceAdvice) -> Value {
 }
 
 fn labels(advice: &NamespaceAdvice) -> Map<String, Value> {
-    advice
-        .labels
-        .labels()
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.into()))
-        .collect()
+    advice.labels.labels().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }
 
 /// The labels as lines of a POSIX shell, each namespace with its reasons.
@@ -88,15 +58,10 @@ pub(super) fn script(advice: &Advice) -> EmittedText {
     let mut text = HEAD.to_owned();
     for advice in advice.namespaces.iter().filter(|advice| is_label(&advice.namespace)) {
         text.push('\n');
-        comments(advice)
-            .into_iter()
-            .for_each(|line| text.extend(["# ", &one_line(&line), "\n"]));
+        comments(advice).into_iter().for_each(|line| text.extend(["# ", &one_line(&line), "\n"]));
         text.push_str(&command(advice));
     }
-    EmittedText {
-        file: "label.sh".to_owned(),
-        text,
-    }
+    EmittedText { file: "label.sh".to_owned(), text }
 }
 
 const HEAD: &str = "\
@@ -109,21 +74,13 @@ set -eu
 fn comments(advice: &NamespaceAdvice) -> Vec<String> {
     let level = |mode: LevelVersion| format!("`{}`", mode.level);
     let mut lines = vec![
-        format!(
-            "{}: enforce {}: {}",
-            advice.namespace,
-            level(advice.labels.enforce),
-            advice.reasons.enforce
-        ),
+        format!("{}: enforce {}: {}", advice.namespace, level(advice.labels.enforce), advice.reasons.enforce),
         format!("  warn {}: {}", level(advice.labels.warn), advice.reasons.warn),
         format!("  audit {}: {}", level(advice.labels.audit), advice.reasons.audit),
     ];
     if !advice.given.denied.is_empty() {
         let denied: Vec<&str> = advice.given.denied.iter().map(String::as_str).collect();
-        lines.push(format!(
-            "  left aside, because no policy admits them: {}",
-            listed(&denied)
-        ));
+        lines.push(format!("  left aside, because no policy admits them: {}", listed(&denied)));
     }
     lines
 }
@@ -134,15 +91,8 @@ fn one_line(text: &str) -> String {
 }
 
 fn command(advice: &NamespaceAdvice) -> String {
-    let labels = advice
-        .labels
-        .labels()
-        .map(|(key, value)| quoted(&format!("{key}={value}")));
-    format!(
-        "kubectl label \"$@\" --overwrite namespace {} {}\n",
-        quoted(&advice.namespace),
-        labels.join(" ")
-    )
+    let labels = advice.labels.labels().map(|(key, value)| quoted(&format!("{key}={value}")));
+    format!("kubectl label \"$@\" --overwrite namespace {} {}\n", quoted(&advice.namespace), labels.join(" "))
 }
 
 /// The text as one word of a POSIX shell.
@@ -158,9 +108,7 @@ fn quoted(text: &str) -> String {
 pub(super) fn is_label(name: &str) -> bool {
     let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     name.len() <= 63
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && is_edge(name.chars().next())
         && is_edge(name.chars().next_back())
 }

@@ -44,11 +44,7 @@ impl<'a> Found<'a> {
         let names: Vec<&str> = self.policies.iter().copied().collect();
         Gap {
             code,
-            policy: if let [only] = names.as_slice() {
-                Some((*only).to_owned())
-            } else {
-                None
-            },
+            policy: if let [only] = names.as_slice() { Some((*only).to_owned()) } else { None },
             control: Some(control),
             message: message(&listed(&names)),
             witness: self.witness.map(|(_, pod)| pod),
@@ -63,10 +59,7 @@ fn lost_fills(laboratory: &Laboratory<'_>) -> Vec<Gap> {
         let pod = admitted_pod(plan, index, demands);
         let seen = seen(plan.cluster, &pod);
         for demand in demands.iter().filter(|demand| fills_in(demand, &seen, laboratory)) {
-            found
-                .entry(demand.control)
-                .or_default()
-                .add(policy.name, pod.to_string().len(), || pod.clone());
+            found.entry(demand.control).or_default().add(policy.name, pod.to_string().len(), || pod.clone());
         }
     }
     let gap = |(control, found): (&'static str, Found<'_>)| {
@@ -81,21 +74,14 @@ fn fills_in(demand: &Demand, pod: &Value, laboratory: &Laboratory<'_>) -> bool {
     let Ok(mut view) = PodView::read(pod, laboratory.plan.cluster.plugin().release()) else {
         return false;
     };
-    let fills = demand
-        .fills
-        .iter()
-        .filter(|fill| **fill != Fill::CopySeccompToAnnotation);
+    let fills = demand.fills.iter().filter(|fill| **fill != Fill::CopySeccompToAnnotation);
     fills.fold(false, |changed, fill| fill.apply(&mut view) | changed)
 }
 
 /// Rules that a pod breaks and that the strictest level admits nevertheless.
 fn lost_limits(laboratory: &Laboratory<'_>) -> Vec<Gap> {
     let mut found: BTreeMap<&'static str, Found<'_>> = BTreeMap::new();
-    for judged in laboratory
-        .judged
-        .iter()
-        .filter(|judged| judged.level == Level::Restricted)
-    {
+    for judged in laboratory.judged.iter().filter(|judged| judged.level == Level::Restricted) {
         for policy in judged.denied_by.iter() {
             add_limits(laboratory, judged, policy, &mut found);
         }
@@ -119,28 +105,18 @@ fn add_limits<'a>(
     };
     let controls = laboratory.denying_controls(&judged.probe.seen, &PolicySet::from_iter([policy]));
     for control in &controls {
-        found
-            .entry(control)
-            .or_default()
-            .add(name, controls.len(), || judged.probe.pod.clone());
+        found.entry(control).or_default().add(name, controls.len(), || judged.probe.pod.clone());
     }
 }
 
 fn lost_subjects(laboratory: &Laboratory<'_>, usable: &[Usable]) -> Option<Gap> {
     let divided: Vec<&Usable> = usable.iter().filter(|usable| usable.sets.len() > 1).collect();
     let witness = divided.iter().find_map(|usable| {
-        let (union, least) = (
-            laboratory.positions(&usable.union),
-            laboratory.positions(usable.sets.first()?),
-        );
+        let (union, least) = (laboratory.positions(&usable.union), laboratory.positions(usable.sets.first()?));
         let differs = |judged: &&Judged| {
             judged.admitted_by.iter().any(|(policy, _)| union.contains(*policy)) && judged.denied_by.includes(&least)
         };
-        laboratory
-            .judged
-            .iter()
-            .find(differs)
-            .map(|judged| judged.probe.pod.clone())
+        laboratory.judged.iter().find(differs).map(|judged| judged.probe.pod.clone())
     });
     let message = format!(
         "a level holds for everybody in a namespace, but in {} of {} namespaces policies are usable by some and not by others: \
@@ -148,11 +124,5 @@ fn lost_subjects(laboratory: &Laboratory<'_>, usable: &[Usable]) -> Option<Gap> 
         divided.len(),
         usable.len(),
     );
-    witness.map(|pod| Gap {
-        code: "subjects",
-        policy: None,
-        control: None,
-        message,
-        witness: Some(pod),
-    })
+    witness.map(|pod| Gap { code: "subjects", policy: None, control: None, message, witness: Some(pod) })
 }

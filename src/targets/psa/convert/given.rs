@@ -50,11 +50,7 @@ struct Case<'a> {
 pub(super) fn given(plan: &Plan<'_>, version: Version, namespace: &str, union: &PolicySet) -> Given {
     let mut denied = Vec::new();
     let mut cases = Vec::new();
-    for request in plan
-        .requests
-        .iter()
-        .filter(|request| request.namespace == namespace && is_pod(request))
-    {
+    for request in plan.requests.iter().filter(|request| request.namespace == namespace && is_pod(request)) {
         match filled(plan, request, union) {
             Some(filled) => cases.push(Case { request, filled }),
             None => denied.push(name(request)),
@@ -75,13 +71,7 @@ pub(super) fn given(plan: &Plan<'_>, version: Version, namespace: &str, union: &
         })
     });
     let blockers = blocked.collect();
-    Given {
-        pods: cases.len(),
-        level: fit_now.level,
-        filled_level: fit(version, &after).level,
-        blockers,
-        denied,
-    }
+    Given { pods: cases.len(), level: fit_now.level, filled_level: fit(version, &after).level, blockers, denied }
 }
 
 fn is_pod(request: &PodRequest) -> bool {
@@ -97,10 +87,7 @@ fn filled(plan: &Plan<'_>, request: &PodRequest, union: &PolicySet) -> Option<Va
     let own = PodView::read(&request.pod, plan.cluster.plugin().release())
         .ok()
         .map(|view| plan.cluster.usable(&request.as_request(), &view));
-    let endings = own
-        .iter()
-        .chain([union])
-        .map(|usable| decide(plan.cluster, &request.pod, usable));
+    let endings = own.iter().chain([union]).map(|usable| decide(plan.cluster, &request.pod, usable));
     let mut admitted = endings.filter_map(|ending| match ending {
         Ending::Admitted(pod) => Some(pod),
         Ending::Denied | Ending::Invalid => None,

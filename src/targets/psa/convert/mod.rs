@@ -44,11 +44,7 @@ impl Target for Psa {
         let laboratory = Laboratory::new(plan);
         let advice = Adviser::new(&laboratory).advice();
         let subjects = Subjects::new(plan);
-        let names = advice
-            .namespaces
-            .iter()
-            .map(|advice| advice.namespace.as_str())
-            .chain([""]);
+        let names = advice.namespaces.iter().map(|advice| advice.namespace.as_str()).chain([""]);
         let usable: Vec<_> = names.map(|name| subjects.usable(name)).collect();
         Emission {
             documents: documents::documents(&advice, plan.namespaces),
@@ -101,10 +97,7 @@ fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<Strin
         .filter(|name| !documents::is_label(name))
         .collect();
     if !odd.is_empty() {
-        notes.push(format!(
-            "no namespace can have these names, so they get no labels: {}",
-            listed(&odd)
-        ));
+        notes.push(format!("no namespace can have these names, so they get no labels: {}", listed(&odd)));
     }
     notes
 }
@@ -112,11 +105,7 @@ fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<Strin
 /// The names in backticks, the first few of many.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 4;
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{}`", printable(name)))
-        .collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", printable(name))).collect();
     match names.len().checked_sub(SHOWN) {
         None | Some(0) => shown.join(", "),
         Some(more) => format!("{} and {more} more", shown.join(", ")),

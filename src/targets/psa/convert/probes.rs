@@ -44,20 +44,11 @@ pub(super) fn probes(plan: &Plan<'_>) -> Vec<Probe> {
         let admitted = admitted_pod(plan, policy, &demands);
         both_sides().iter().for_each(|edits| add(&admitted, edits));
         for edits in demands.iter().flat_map(edits_of) {
-            [&plain(), &admitted, &hardened]
-                .into_iter()
-                .for_each(|base| add(base, &edits));
+            [&plain(), &admitted, &hardened].into_iter().for_each(|base| add(base, &edits));
         }
     }
-    let valid = found
-        .into_values()
-        .filter(|pod| is_valid(pod, plan.options.target_minor));
-    valid
-        .map(|pod| Probe {
-            seen: seen(plan.cluster, &pod),
-            pod,
-        })
-        .collect()
+    let valid = found.into_values().filter(|pod| is_valid(pod, plan.options.target_minor));
+    valid.map(|pod| Probe { seen: seen(plan.cluster, &pod), pod }).collect()
 }
 
 /// The pod with the edits.
@@ -70,23 +61,15 @@ pub(super) fn edited(base: &Value, edits: &[Edit]) -> Value {
 
 /// What the API server requires beside what edits set.
 fn complete(pod: &mut Value) {
-    let mounts = pod
-        .pointer_mut("/spec/containers/0/volumeMounts")
-        .and_then(Value::as_array_mut);
+    let mounts = pod.pointer_mut("/spec/containers/0/volumeMounts").and_then(Value::as_array_mut);
     for mount in mounts.into_iter().flatten().filter_map(Value::as_object_mut) {
         mount.entry("mountPath").or_insert_with(|| json!("/mnt"));
     }
     let on_host_network = pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true));
-    let ports = pod
-        .pointer_mut("/spec/containers/0/ports")
-        .and_then(Value::as_array_mut);
+    let ports = pod.pointer_mut("/spec/containers/0/ports").and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
-        let host = port
-            .get("hostPort")
-            .filter(|host| on_host_network && **host != json!(0))
-            .cloned();
-        host.into_iter()
-            .for_each(|host| drop(port.insert("containerPort".to_owned(), host)));
+        let host = port.get("hostPort").filter(|host| on_host_network && **host != json!(0)).cloned();
+        host.into_iter().for_each(|host| drop(port.insert("containerPort".to_owned(), host)));
     }
 }
 
@@ -109,11 +92,7 @@ fn is_inert(at: Place) -> bool {
 /// The smallest pod in which every rule of the policy holds, as far as edits of one control at a time lead there.
 pub(super) fn admitted_pod(plan: &Plan<'_>, policy: usize, demands: &[Demand]) -> Value {
     let mut pod = plain();
-    let rules = plan
-        .policies
-        .get(policy)
-        .map(|policy| policy.rules.as_slice())
-        .unwrap_or_default();
+    let rules = plan.policies.get(policy).map(|policy| policy.rules.as_slice()).unwrap_or_default();
     for rule in rules {
         let holds = |pod: &Value| {
             let seen = seen(plan.cluster, pod);
@@ -122,18 +101,10 @@ pub(super) fn admitted_pod(plan: &Plan<'_>, policy: usize, demands: &[Demand]) -
         if holds(&pod) {
             continue;
         }
-        let own = demands
-            .iter()
-            .filter(|demand| demand.control == rule.control)
-            .flat_map(edits_of);
-        let without_token = vec![Edit {
-            at: Place::Spec("automountServiceAccountToken"),
-            value: json!(false),
-        }];
+        let own = demands.iter().filter(|demand| demand.control == rule.control).flat_map(edits_of);
+        let without_token = vec![Edit { at: Place::Spec("automountServiceAccountToken"), value: json!(false) }];
         let better = [without_token].into_iter().chain(own).map(|edits| edited(&pod, &edits));
-        let better = better
-            .into_iter()
-            .find(|pod| is_valid(pod, plan.options.target_minor) && holds(pod));
+        let better = better.into_iter().find(|pod| is_valid(pod, plan.options.target_minor) && holds(pod));
         pod = better.unwrap_or(pod);
     }
     pod
@@ -142,42 +113,21 @@ pub(super) fn admitted_pod(plan: &Plan<'_>, policy: usize, demands: &[Demand]) -
 /// What makes a pod pass every level at every version.
 pub(super) fn hardening() -> Vec<Edit> {
     vec![
-        Edit {
-            at: Place::PodContext("runAsNonRoot"),
-            value: json!(true),
-        },
-        Edit {
-            at: Place::PodContext("seccompProfile"),
-            value: json!({"type": "RuntimeDefault"}),
-        },
-        Edit {
-            at: Place::ContainerContext("allowPrivilegeEscalation"),
-            value: json!(false),
-        },
-        Edit {
-            at: Place::ContainerContext("capabilities"),
-            value: json!({"drop": ["ALL"]}),
-        },
+        Edit { at: Place::PodContext("runAsNonRoot"), value: json!(true) },
+        Edit { at: Place::PodContext("seccompProfile"), value: json!({"type": "RuntimeDefault"}) },
+        Edit { at: Place::ContainerContext("allowPrivilegeEscalation"), value: json!(false) },
+        Edit { at: Place::ContainerContext("capabilities"), value: json!({"drop": ["ALL"]}) },
     ]
 }
 
 /// For every check of the standards, values that pass and values that do not.
 fn both_sides() -> Vec<Vec<Edit>> {
-    let mut edits: Vec<Vec<Edit>> = single_values()
-        .into_iter()
-        .map(|(at, value)| vec![Edit { at, value }])
-        .collect();
+    let mut edits: Vec<Vec<Edit>> = single_values().into_iter().map(|(at, value)| vec![Edit { at, value }]).collect();
     // Neither goes without the other.
     let windows = json!({"hostProcess": true, "runAsUserName": "NT AUTHORITY\\SYSTEM"});
     edits.push(vec![
-        Edit {
-            at: Place::PodContext("windowsOptions"),
-            value: windows,
-        },
-        Edit {
-            at: Place::Spec("hostNetwork"),
-            value: json!(true),
-        },
+        Edit { at: Place::PodContext("windowsOptions"), value: windows },
+        Edit { at: Place::Spec("hostNetwork"), value: json!(true) },
     ]);
     edits
 }
@@ -189,15 +139,10 @@ fn single_values() -> Vec<(Place, Value)> {
     let yes = [json!(true)];
     let no_and_yes = [json!(false), json!(true)];
     [
-        of(
-            Place::ContainerAnnotation(APP_ARMOR_ANNOTATION),
-            &[json!("runtime/default"), json!("unconfined")],
-        ),
+        of(Place::ContainerAnnotation(APP_ARMOR_ANNOTATION), &[json!("runtime/default"), json!("unconfined")]),
         of(
             Place::ContainerContext("capabilities"),
-            &["NET_BIND_SERVICE", "CHOWN", "NET_RAW", "SYS_ADMIN"]
-                .map(capabilities)
-                .concat(),
+            &["NET_BIND_SERVICE", "CHOWN", "NET_RAW", "SYS_ADMIN"].map(capabilities).concat(),
         ),
         of(Place::ContainerContext("capabilities"), &[json!({"drop": ["ALL"]})]),
         of(Place::Spec("hostNetwork"), &yes),
@@ -211,31 +156,16 @@ fn single_values() -> Vec<(Place, Value)> {
                 json!({"emptyDir": {}}),
             ],
         ),
-        of(
-            Place::Container("ports"),
-            &[json!([{"containerPort": 80, "hostPort": 80}])],
-        ),
-        of(
-            Place::Container("livenessProbe"),
-            &[json!({"tcpSocket": {"host": "127.0.0.1", "port": 80}})],
-        ),
+        of(Place::Container("ports"), &[json!([{"containerPort": 80, "hostPort": 80}])]),
+        of(Place::Container("livenessProbe"), &[json!({"tcpSocket": {"host": "127.0.0.1", "port": 80}})]),
         of(Place::ContainerContext("privileged"), &yes),
-        of(
-            Place::PodContext("seLinuxOptions"),
-            &["type", "user", "role"].map(|key| json!({key: "other_t"})),
-        ),
-        of(
-            Place::PodContext("seLinuxOptions"),
-            &[json!({"type": "container_t"}), json!({"level": "s0:c1,c2"})],
-        ),
+        of(Place::PodContext("seLinuxOptions"), &["type", "user", "role"].map(|key| json!({key: "other_t"}))),
+        of(Place::PodContext("seLinuxOptions"), &[json!({"type": "container_t"}), json!({"level": "s0:c1,c2"})]),
         of(
             Place::ContainerContext("seccompProfile"),
             &["RuntimeDefault", "Unconfined"].map(|kind| json!({"type": kind})),
         ),
-        of(
-            Place::PodContext("sysctls"),
-            &["kernel.shm_rmid_forced", "net.ipv4.tcp_rmem", "kernel.msgmax"].map(sysctl),
-        ),
+        of(Place::PodContext("sysctls"), &["kernel.shm_rmid_forced", "net.ipv4.tcp_rmem", "kernel.msgmax"].map(sysctl)),
         of(Place::ContainerContext("allowPrivilegeEscalation"), &no_and_yes),
         of(Place::PodContext("runAsNonRoot"), &no_and_yes),
         of(Place::PodContext("runAsUser"), &[json!(0), json!(1000)]),
@@ -263,16 +193,12 @@ mod tests {
     fn every_check_has_a_valid_pod_that_it_refuses() {
         let hardened = edited(&plain(), &hardening());
         let mut refusing = std::collections::BTreeSet::new();
-        let pods = both_sides()
-            .into_iter()
-            .flat_map(|edits| [plain(), hardened.clone()].map(|base| edited(&base, &edits)));
+        let pods =
+            both_sides().into_iter().flat_map(|edits| [plain(), hardened.clone()].map(|base| edited(&base, &edits)));
         for pod in pods.chain([plain()]).filter(|pod| is_valid(pod, 37)) {
             for level in [Level::Baseline, Level::Restricted] {
-                refusing.extend(
-                    evaluate(level, Version::Latest, &PsaPod::read(&pod))
-                        .results()
-                        .map(|result| result.id),
-                );
+                refusing
+                    .extend(evaluate(level, Version::Latest, &PsaPod::read(&pod)).results().map(|result| result.id));
             }
         }
         let known = crate::targets::psa::checks::CHECKS.iter().map(|check| check.id);

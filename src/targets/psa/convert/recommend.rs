@@ -34,36 +34,17 @@ impl Grounds<'_> {
     /// The labels at a version, and why.
     pub(super) fn labels(&self, version: Version) -> (Policy, Reasons) {
         let intended = self.intended.level;
-        let fitting = if self.given.pods == 0 {
-            intended
-        } else {
-            self.given.level
-        };
-        let reachable = if self.given.pods == 0 {
-            intended
-        } else {
-            fitting.max(self.given.filled_level)
-        };
+        let fitting = if self.given.pods == 0 { intended } else { self.given.level };
+        let reachable = if self.given.pods == 0 { intended } else { fitting.max(self.given.filled_level) };
         let (enforce, goal) = (intended.min(fitting), intended.max(reachable));
-        let audit = if goal > enforce {
-            goal
-        } else {
-            enforce.stricter().unwrap_or(enforce)
-        };
+        let audit = if goal > enforce { goal } else { enforce.stricter().unwrap_or(enforce) };
         let reasons = Reasons {
             enforce: format!("{}; {}", self.policies_say(enforce), self.pods_say(enforce)),
             warn: self.warn_reason(enforce, goal),
             audit: audit_reason(enforce, goal, audit),
         };
         let at = |level| LevelVersion { level, version };
-        (
-            Policy {
-                enforce: at(enforce),
-                audit: at(audit),
-                warn: at(goal),
-            },
-            reasons,
-        )
+        (Policy { enforce: at(enforce), audit: at(audit), warn: at(goal) }, reasons)
     }
 
     fn policies_say(&self, enforce: Level) -> String {
@@ -72,15 +53,9 @@ impl Grounds<'_> {
             return "no policy is usable here, so no pod was admitted".to_owned();
         }
         if enforce < self.intended.level {
-            return format!(
-                "{policies} would allow for `{}` ({})",
-                self.intended.level, self.intended.rung
-            );
+            return format!("{policies} would allow for `{}` ({})", self.intended.level, self.intended.rung);
         }
-        let claim = format!(
-            "{policies} admit no probed pod that it refuses, silence aside ({})",
-            self.intended.rung
-        );
+        let claim = format!("{policies} admit no probed pod that it refuses, silence aside ({})", self.intended.rung);
         let Some(next) = enforce.stricter() else { return claim };
         match self.refusals(next) {
             Some((policy, reasons)) if enforce == Level::Privileged => {
@@ -96,22 +71,14 @@ impl Grounds<'_> {
         let relation = self.levels.iter().find(|relation| relation.level == level)?;
         let meant = || relation.refuses.iter().filter(|refusal| !refusal.by_silence);
         let policy = meant().next()?.policy.as_str();
-        let reasons: Vec<&str> = meant()
-            .filter(|refusal| refusal.policy == policy)
-            .map(|refusal| refusal.reason)
-            .collect();
+        let reasons: Vec<&str> =
+            meant().filter(|refusal| refusal.policy == policy).map(|refusal| refusal.reason).collect();
         Some((printable(policy).into_owned(), reasons.join(", ")))
     }
 
     fn pods_say(&self, enforce: Level) -> String {
         let given = self.given;
-        match (
-            given.pods,
-            given
-                .level
-                .stricter()
-                .filter(|_| given.level == enforce && !given.blockers.is_empty()),
-        ) {
+        match (given.pods, given.level.stricter().filter(|_| given.level == enforce && !given.blockers.is_empty())) {
             (0, _) => "no pods were given".to_owned(),
             (count, None) => format!("{} passes it", pods(count)),
             (count, Some(next)) => format!("{} passes it; {}", pods(count), self.blocked(next)),
@@ -120,12 +87,7 @@ impl Grounds<'_> {
 
     fn blocked(&self, next: Level) -> String {
         let names: Vec<&str> = self.given.blockers.iter().map(|blocker| blocker.pod.as_str()).collect();
-        let filled = self
-            .given
-            .blockers
-            .iter()
-            .filter(|blocker| blocker.passes_filled)
-            .count();
+        let filled = self.given.blockers.iter().filter(|blocker| blocker.passes_filled).count();
         let why = self.given.blockers.first().and_then(|blocker| blocker.results.first());
         let why = why.map(|result| format!(" ({})", result.reason)).unwrap_or_default();
         let cure = match filled {
@@ -156,9 +118,5 @@ fn audit_reason(enforce: Level, goal: Level, audit: Level) -> String {
 }
 
 fn pods(count: usize) -> String {
-    if count == 1 {
-        "the 1 given pod".to_owned()
-    } else {
-        format!("each of the {count} given pods")
-    }
+    if count == 1 { "the 1 given pod".to_owned() } else { format!("each of the {count} given pods") }
 }

@@ -130,17 +130,9 @@ pub(super) struct Laboratory<'a> {
 impl<'a> Laboratory<'a> {
     pub(super) fn new(plan: &'a Plan<'a>) -> Self {
         let version = Version::Minor(u64::from(plan.options.target_minor));
-        let judged = probes(plan)
-            .into_iter()
-            .map(|probe| judge(plan, version, probe))
-            .collect();
+        let judged = probes(plan).into_iter().map(|probe| judge(plan, version, probe)).collect();
         let demands = (0..plan.policies.len()).map(|policy| plan.demands(policy)).collect();
-        Self {
-            plan,
-            version,
-            judged,
-            demands,
-        }
+        Self { plan, version, judged, demands }
     }
 
     /// What some policies, usable in these sets, are to each level.
@@ -151,19 +143,13 @@ impl<'a> Laboratory<'a> {
             policy.is_some_and(|policy| policy.rules.iter().all(|rule| is_trivial(&rule.constraint)))
         };
         let is_free = union.iter().any(without_rules);
-        let levels = LEVELS
-            .map(|level| self.relation(level, usable, &union, is_free))
-            .to_vec();
+        let levels = LEVELS.map(|level| self.relation(level, usable, &union, is_free)).to_vec();
         Findings { levels, is_free }
     }
 
     fn relation(&self, level: Level, usable: &Usable, union: &PolicySet, is_free: bool) -> LevelRelation {
         let refuses = self.refusals(level, usable);
-        let admits_more = if is_free {
-            None
-        } else {
-            self.excess(level, &usable.union, union)
-        };
+        let admits_more = if is_free { None } else { self.excess(level, &usable.union, union) };
         let refuses_nothing = level == Level::Privileged || union.is_empty();
         let relation = match (refuses.is_empty(), admits_more.is_none()) {
             (false, false) => Relation::Incomparable,
@@ -172,25 +158,13 @@ impl<'a> Laboratory<'a> {
             (true, true) if refuses_nothing && is_free => Relation::Equal,
             _ => Relation::Unproven,
         };
-        let rung = if relation == Relation::Unproven {
-            Rung::Boundary
-        } else {
-            Rung::Proved
-        };
-        LevelRelation {
-            level,
-            relation,
-            rung,
-            refuses,
-            admits_more,
-        }
+        let rung = if relation == Relation::Unproven { Rung::Boundary } else { Rung::Proved };
+        LevelRelation { level, relation, rung, refuses, admits_more }
     }
 
     /// The policies of a set, by position in the plan.
     pub(super) fn positions(&self, usable: &PolicySet) -> PolicySet {
-        (0..self.plan.policies.len())
-            .filter(|policy| self.plan.cluster.may_use(*policy, usable))
-            .collect()
+        (0..self.plan.policies.len()).filter(|policy| self.plan.cluster.may_use(*policy, usable)).collect()
     }
 
     /// For each check the smallest pod that it refuses and that somebody may create; one that a policy lets pass by
@@ -204,16 +178,9 @@ impl<'a> Laboratory<'a> {
                     let known = found.get(**check).map(|refusal| refusal.by_silence);
                     known.is_none_or(|by_silence| by_silence && !self.is_silent(*policy, check))
                 };
-                let news: Vec<&'static str> = checks
-                    .get(level as usize)
-                    .into_iter()
-                    .flatten()
-                    .filter(news)
-                    .copied()
-                    .collect();
-                let allowed = sets
-                    .iter()
-                    .filter(|(_, positions)| !news.is_empty() && positions.contains(*policy));
+                let news: Vec<&'static str> =
+                    checks.get(level as usize).into_iter().flatten().filter(news).copied().collect();
+                let allowed = sets.iter().filter(|(_, positions)| !news.is_empty() && positions.contains(*policy));
                 for refusal in allowed.flat_map(|(set, _)| self.replayed(level, judged, set)) {
                     if news.contains(&refusal.check) && refusal.policy == self.name(*policy) {
                         found.insert(refusal.check, refusal);
@@ -229,10 +196,8 @@ impl<'a> Laboratory<'a> {
         let Ending::Admitted(result) = decide(self.plan.cluster, &judged.probe.seen, usable) else {
             return Vec::new();
         };
-        let policy = result
-            .pointer("/metadata/annotations/kubernetes.io~1psp")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let policy =
+            result.pointer("/metadata/annotations/kubernetes.io~1psp").and_then(Value::as_str).unwrap_or_default();
         let position = self.plan.policies.iter().position(|known| known.name == policy);
         let refusal = |check: CheckResult| Refusal {
             check: check.id,
@@ -242,57 +207,32 @@ impl<'a> Laboratory<'a> {
             policy: policy.to_owned(),
             witness: judged.probe.pod.clone(),
         };
-        evaluate(level, self.version, &PsaPod::read(&result))
-            .results()
-            .map(refusal)
-            .collect()
+        evaluate(level, self.version, &PsaPod::read(&result)).results().map(refusal).collect()
     }
 
     fn name(&self, policy: usize) -> &str {
-        self.plan
-            .policies
-            .get(policy)
-            .map(|policy| policy.name)
-            .unwrap_or_default()
+        self.plan.policies.get(policy).map(|policy| policy.name).unwrap_or_default()
     }
 
     /// Whether a policy has no rule on what a check looks at, and that only because it is silent.
     fn is_silent(&self, policy: usize, check: &str) -> bool {
-        let rules = self
-            .plan
-            .policies
-            .get(policy)
-            .map(|policy| policy.rules.as_slice())
-            .unwrap_or_default();
+        let rules = self.plan.policies.get(policy).map(|policy| policy.rules.as_slice()).unwrap_or_default();
         let speaks = |control: &str| rules.iter().any(|rule| rule.control == control);
-        SILENT
-            .iter()
-            .any(|(silent, control)| *silent == check && !control.is_some_and(speaks))
+        SILENT.iter().any(|(silent, control)| *silent == check && !control.is_some_and(speaks))
     }
 
     /// The smallest probe that the level admits and all policies deny, else one put together from an edit per policy.
     fn excess(&self, level: Level, usable: &PolicySet, union: &PolicySet) -> Option<Excess> {
         let everybody_denies = |judged: &&Judged| judged.level >= level && judged.denied_by.includes(union);
-        let single = self
-            .judged
-            .iter()
-            .find(everybody_denies)
-            .map(|judged| judged.probe.pod.clone());
+        let single = self.judged.iter().find(everybody_denies).map(|judged| judged.probe.pod.clone());
         let witness = single.or_else(|| self.combined(level, union))?;
         let seen = seen(self.plan.cluster, &witness);
         let replayed = decide(self.plan.cluster, &seen, usable) == Ending::Denied && self.admits(level, &seen);
-        replayed.then(|| Excess {
-            controls: self.denying_controls(&seen, union),
-            witness,
-        })
+        replayed.then(|| Excess { controls: self.denying_controls(&seen, union), witness })
     }
 
     fn combined(&self, level: Level, union: &PolicySet) -> Option<Value> {
-        let mut pod = if level == Level::Restricted {
-            edited(&plain(), &hardening())
-        } else {
-            plain()
-        };
+        let mut pod = if level == Level::Restricted { edited(&plain(), &hardening()) } else { plain() };
         let mut denying: Vec<usize> = Vec::new();
         for policy in union.iter() {
             denying.push(policy);
@@ -303,12 +243,7 @@ impl<'a> Laboratory<'a> {
             if is_step(&pod) {
                 continue;
             }
-            let mut steps = self
-                .demands
-                .get(policy)?
-                .iter()
-                .flat_map(edits_of)
-                .map(|edits| edited(&pod, &edits));
+            let mut steps = self.demands.get(policy)?.iter().flat_map(edits_of).map(|edits| edited(&pod, &edits));
             pod = steps.find(|pod| is_valid(pod, self.plan.options.target_minor) && is_step(pod))?;
         }
         Some(pod)
@@ -324,14 +259,8 @@ impl<'a> Laboratory<'a> {
             return Vec::new();
         };
         let policies = policies.iter().filter_map(|policy| self.plan.policies.get(policy));
-        let broken = policies
-            .flat_map(|policy| &policy.rules)
-            .filter(|rule| !rule.constraint.holds(&view));
-        broken
-            .map(|rule| rule.control)
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        let broken = policies.flat_map(|policy| &policy.rules).filter(|rule| !rule.constraint.holds(&view));
+        broken.map(|rule| rule.control).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -344,9 +273,7 @@ fn is_trivial(constraint: &Constraint) -> bool {
         Constraint::Each(_, each) => is_trivial(each),
         Constraint::Any(parts) => {
             let may_be_absent = parts.contains(&Constraint::Field(Field::ProcMount, Test::Absent));
-            parts
-                .iter()
-                .any(|part| is_trivial(part) || may_be_absent && allows_default_proc_mount(part))
+            parts.iter().any(|part| is_trivial(part) || may_be_absent && allows_default_proc_mount(part))
         }
         Constraint::Field(Field::HostPort, Test::InRanges(ranges)) => {
             ranges.iter().any(|range| range.min <= 1 && range.max >= 65_535)
@@ -369,23 +296,13 @@ fn judge(plan: &Plan<'_>, version: Version, probe: Probe) -> Judged {
         }
     }
     let level = strictest_level(version, &PsaPod::read(&probe.seen));
-    Judged {
-        probe,
-        denied_by,
-        admitted_by,
-        level,
-    }
+    Judged { probe, denied_by, admitted_by, level }
 }
 
 /// The checks of each level that refuse a pod.
 fn refusing(version: Version, pod: &Value) -> [Vec<&'static str>; 3] {
     let pod = PsaPod::read(pod);
-    LEVELS.map(|level| {
-        evaluate(level, version, &pod)
-            .results()
-            .map(|result| result.id)
-            .collect()
-    })
+    LEVELS.map(|level| evaluate(level, version, &pod).results().map(|result| result.id).collect())
 }
 
 fn denies(plan: &Plan<'_>, seen: &Value, policy: usize) -> bool {

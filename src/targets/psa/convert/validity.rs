@@ -22,20 +22,13 @@ pub(super) fn is_valid(pod: &Value, target_minor: u8) -> bool {
 }
 
 fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
-    let at = |key: &str| {
-        container
-            .pointer(&format!("/securityContext/{key}"))
-            .unwrap_or(&Value::Null)
-    };
+    let at = |key: &str| container.pointer(&format!("/securityContext/{key}")).unwrap_or(&Value::Null);
     let adds_admin = items(at("capabilities/add")).iter().any(|name| name == "CAP_SYS_ADMIN");
     let escalates = at("privileged") == true || adds_admin;
     // What is not `Default` needs a user namespace, of which 1.24 knows nothing.
     let proc_mount = at("procMount").as_str().is_none_or(|kind| kind == "Default");
     let ports = items(container.get("ports").unwrap_or(&Value::Null));
-    let matching = |port: &Value| {
-        port.get("hostPort")
-            .is_none_or(|host| port.get("containerPort") == Some(host))
-    };
+    let matching = |port: &Value| port.get("hostPort").is_none_or(|host| port.get("containerPort") == Some(host));
     proc_mount
         && !(escalates && at("allowPrivilegeEscalation") == false)
         && is_sound_seccomp(at("seccompProfile"))
@@ -54,9 +47,7 @@ fn is_sound_volume(volume: &Value) -> bool {
 fn mounts_are_known(pod: &Value) -> bool {
     let volumes = items(pod.pointer("/spec/volumes").unwrap_or(&Value::Null));
     let mounts = items(pod.pointer("/spec/containers/0/volumeMounts").unwrap_or(&Value::Null));
-    mounts
-        .iter()
-        .all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
+    mounts.iter().all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
 }
 
 fn is_sound_seccomp(profile: &Value) -> bool {
@@ -73,11 +64,7 @@ fn is_sound_sysctl(sysctl: &Value) -> bool {
 
 /// Whether an AppArmor annotation names a profile.
 fn annotations_are_profiles(annotations: &Value) -> bool {
-    let mut profiles = annotations
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, profile)| profile.as_str());
+    let mut profiles = annotations.as_object().into_iter().flatten().filter_map(|(_, profile)| profile.as_str());
     profiles.all(|profile| {
         let file = profile.strip_prefix("localhost/").is_some_and(|file| !file.is_empty());
         file || matches!(profile, "runtime/default" | "unconfined")
@@ -87,9 +74,7 @@ fn annotations_are_profiles(annotations: &Value) -> bool {
 fn is_subdomain(name: &str) -> bool {
     let is_label = |label: &str| {
         let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        label
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && edge(label.chars().next())
             && edge(label.chars().next_back())
     };
@@ -97,11 +82,7 @@ fn is_subdomain(name: &str) -> bool {
 }
 
 fn is_distinct(items: &[Value], key: &str) -> bool {
-    let mut values: Vec<String> = items
-        .iter()
-        .filter_map(|item| item.get(key))
-        .map(Value::to_string)
-        .collect();
+    let mut values: Vec<String> = items.iter().filter_map(|item| item.get(key)).map(Value::to_string).collect();
     values.sort_unstable();
     values.windows(2).all(|pair| pair.first() != pair.last())
 }
@@ -140,26 +121,14 @@ mod tests {
                 json!([{"name": "v", "csi": {"driver": "*"}}]),
             ),
             ("/spec/runtimeClassName", json!("gvisor"), json!("GVISOR")),
-            (
-                "/spec/securityContext/sysctls",
-                json!([{"name": "kernel.sem"}]),
-                json!([{"name": "kernel.*"}]),
-            ),
-            (
-                "/spec/securityContext/seccompProfile",
-                json!({"type": "RuntimeDefault"}),
-                json!({"type": "Localhost"}),
-            ),
+            ("/spec/securityContext/sysctls", json!([{"name": "kernel.sem"}]), json!([{"name": "kernel.*"}])),
+            ("/spec/securityContext/seccompProfile", json!({"type": "RuntimeDefault"}), json!({"type": "Localhost"})),
             (
                 "/spec/containers/0/ports",
                 json!([{"containerPort": 1, "hostPort": 1}]),
                 json!([{"hostPort": 1}, {"hostPort": 1}]),
             ),
-            (
-                "/spec/containers/0/securityContext/procMount",
-                json!("Default"),
-                json!("Unmasked"),
-            ),
+            ("/spec/containers/0/securityContext/procMount", json!("Default"), json!("Unmasked")),
             ("/spec/containers/0/volumeMounts", json!([]), json!([{"name": "v"}])),
         ] {
             assert!(valid(pointer, sound.clone()), "{pointer} {sound}");
