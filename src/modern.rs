@@ -68,7 +68,17 @@ pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
     without_empties(pod)
 }
 
-fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
+/// The AppArmor annotations as containers and profiles.
+pub(crate) fn app_armor_annotations(annotations: &Map<String, Value>) -> Vec<(String, String)> {
+    let found = annotations.iter().filter_map(|(key, value)| {
+        let name = key.strip_prefix(APP_ARMOR_ANNOTATION)?;
+        Some((name.to_owned(), value.as_str().unwrap_or_default().to_owned()))
+    });
+    found.collect()
+}
+
+/// Carries an AppArmor annotation over into the field of its container, unless that is set.
+pub(crate) fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
     let field = match (profile, profile.strip_prefix("localhost/")) {
         ("runtime/default", _) => json!({"type": "RuntimeDefault"}),
         ("unconfined", _) => json!({"type": "Unconfined"}),

@@ -20,6 +20,7 @@ use choice::{Choice, Mutation};
 pub use message::Refusal;
 pub use policy::AdmissionPolicy;
 pub use trial::Trial;
+pub(crate) use validity::errors as api_validation;
 
 /// The plug-in with its policies, listed by name.
 pub struct Plugin {

@@ -9,7 +9,7 @@ use crate::field_error::FieldError;
 use crate::pod_view::{Container, PodView, Seccomp};
 
 /// What the API server says against the pod. Where it prints a Go struct, the struct's contents are left out.
-pub(super) fn errors(pod: &PodView<'_>) -> Vec<FieldError> {
+pub(crate) fn errors(pod: &PodView<'_>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let context = "spec.securityContext";
     check_id(pod.fs_group, || format!("{context}.fsGroup"), &mut errors);

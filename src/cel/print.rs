@@ -114,6 +114,11 @@ impl Expr {
         }
     }
 
+    /// `self[?index]`
+    pub fn optional_index(self, index: Expr) -> Self {
+        Self::atom(format!("{}[?{index}]", self.at_least(Binding::Member)))
+    }
+
     /// `self[index]`
     pub fn index(self, index: Expr) -> Self {
         Self::atom(format!("{}[{index}]", self.at_least(Binding::Member)))

@@ -3,7 +3,7 @@
 use super::bootstrap;
 use super::objects::{Binding, Object, ObjectRef, RbacKind, Role, identify, read};
 use super::problems::{Problem, ProblemCode};
-use super::validation;
+use super::{rules, validation};
 use k8s_openapi::api::rbac::v1::RoleRef;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -42,6 +42,18 @@ impl Catalog {
         }
         catalog.invalid.sort_by(|a, b| a.object.cmp(&b.object));
         catalog
+    }
+
+    /// Whether some rule lets use policies of the API group `extensions` alone.
+    pub(crate) fn names_extensions(&self) -> bool {
+        self.roles.values().flat_map(|role| &role.rules).any(rules::names_extensions_alone)
+    }
+
+    /// Takes an API group out of all rules.
+    pub(crate) fn forget_api_group(&mut self, group: &str) {
+        for rule in self.roles.values_mut().flat_map(|role| &mut role.rules) {
+            rule.api_groups.iter_mut().for_each(|groups| groups.retain(|name| name != group));
+        }
     }
 
     /// The role that a binding refers to, in its own namespace if it is a Role.

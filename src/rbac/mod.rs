@@ -49,6 +49,9 @@ impl Default for RbacOptions {
     }
 }
 
+/// The API group that policies left in 1.16, which the plug-in kept asking for.
+const EXTENSIONS: &str = "extensions";
+
 /// The resolved wiring of a cluster.
 #[derive(Debug)]
 pub struct Rbac {
@@ -57,6 +60,14 @@ pub struct Rbac {
     invalid: Vec<InvalidObject>,
     problems: Vec<Problem>,
     lookup: Lookup,
+    by_group: Option<ByGroup>,
+}
+
+/// What is granted through each of the two API groups: kept where some rule names `extensions`.
+#[derive(Debug)]
+struct ByGroup {
+    policy: (Lookup, Vec<Grant>),
+    extensions: (Lookup, Vec<Grant>),
 }
 
 impl Rbac {
@@ -68,8 +79,20 @@ impl Rbac {
         policies: &[impl AsRef<str>],
         options: RbacOptions,
     ) -> Self {
-        let mut catalog = Catalog::new(objects, options.bootstrap);
+        let objects: Vec<&Value> = objects.into_iter().collect();
+        let mut catalog = Catalog::new(objects.iter().copied(), options.bootstrap);
         let index = policies.iter().map(AsRef::as_ref).zip(0..).collect();
+        let through = |other: &str| {
+            let mut catalog = Catalog::new(objects.iter().copied(), options.bootstrap);
+            catalog.forget_api_group(other);
+            let uses = roles::role_uses(&catalog, options.aggregate, &index, &mut Vec::new());
+            let grants = grants::grants(&catalog, &uses, &mut Vec::new());
+            (Lookup::new(&grants), grants)
+        };
+        let by_group = catalog.names_extensions().then(|| ByGroup {
+            policy: through(EXTENSIONS),
+            extensions: through("policy"),
+        });
         let mut problems = std::mem::take(&mut catalog.problems);
         let uses = roles::role_uses(&catalog, options.aggregate, &index, &mut problems);
         let grants = grants::grants(&catalog, &uses, &mut problems);
@@ -77,6 +100,7 @@ impl Rbac {
         problems.dedup();
         Self {
             policies: policies.iter().map(|name| name.as_ref().to_owned()).collect(),
+            by_group,
             lookup: Lookup::new(&grants),
             grants,
             invalid: catalog.invalid,
@@ -113,6 +137,41 @@ impl Rbac {
             usable.union_with(self.usable_by_account(namespace, name));
         }
         usable
+    }
+
+    /// Whether some rule about policies names the API group `extensions`, so that asking for `policy` does not suffice.
+    pub fn asks_extensions(&self) -> bool {
+        self.by_group.is_some()
+    }
+
+    /// Whether a user in these groups may use the policy of this name, asked for in one of the two API groups; an empty
+    /// name asks for all policies. `None` if the objects do not tell.
+    pub fn may_use(
+        &self,
+        api_group: &str,
+        policy: &str,
+        namespace: &str,
+        user: &str,
+        groups: &[String],
+    ) -> Option<bool> {
+        let (lookup, grants) = match (&self.by_group, api_group) {
+            (Some(by_group), "policy") => (&by_group.policy.0, &by_group.policy.1),
+            (Some(by_group), EXTENSIONS) => (&by_group.extensions.0, &by_group.extensions.1),
+            (None, "policy") => (&self.lookup, &self.grants),
+            _ => return None,
+        };
+        if let Some(position) = self.policies.iter().position(|known| known == policy) {
+            let mut usable = PolicySet::default();
+            lookup.add_user(namespace, user, &mut usable);
+            groups.iter().for_each(|group| lookup.add_group(namespace, group, &mut usable));
+            return Some(usable.contains(position));
+        }
+        let is_meant = |grant: &Grant| match &grant.subject {
+            Subject::User(name) => name == user,
+            Subject::Group(name) => groups.contains(name),
+        };
+        let is_here = |grant: &Grant| grant.namespace.as_deref().is_none_or(|place| place == namespace);
+        Some(grants.iter().any(|grant| grant.every_policy && is_meant(grant) && is_here(grant)))
     }
 
     /// The names of the policies in a set, in its order.

@@ -33,6 +33,13 @@ pub(crate) fn policies_to_use(rule: &PolicyRule, policies: &PolicyIndex<'_>) -> 
     })
 }
 
+/// Whether the rule lets use policies only if they are asked for in the API group `extensions`.
+pub(crate) fn names_extensions_alone(rule: &PolicyRule) -> bool {
+    let groups = list(&rule.api_groups);
+    let alone = has_any(groups, &["extensions"]) && !has_any(groups, &["policy", "*"]);
+    alone && names_the_verb(rule) && names_the_resource(rule)
+}
+
 fn names_the_verb(rule: &PolicyRule) -> bool {
     has_any(&rule.verbs, &["use", "*"])
 }

@@ -3,7 +3,9 @@
 //! A target emits documents from a plan and decides about requests from documents alone: what it reads back is the text
 //! that was emitted, or that somebody else wrote. What a target cannot say is a gap with a witness, never silence.
 
+pub mod cel_rules;
 pub mod psa;
+pub mod vap;
 
 use serde_json::Value;
 
@@ -28,7 +30,7 @@ pub trait Target: Sync {
 
     /// Reads documents back (whoever wrote them) into something that decides about requests. Documents that mean nothing
     /// to this target are passed over.
-    fn read(&self, documents: &[Value], context: &Context<'_>) -> Box<dyn Decider>;
+    fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a>;
 }
 
 /// What a target emits.

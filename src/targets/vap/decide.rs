@@ -1,0 +1,199 @@
+//! What a server makes of a request: the mutating policies, the server's own preparation of pods, the validating ones.
+
+use std::sync::Mutex;
+
+use serde_json::{Map, Value, json};
+
+use crate::admission::{Operation, api_validation};
+use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
+use crate::cel::normalise::{normalise, pod_pointers};
+use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
+use crate::field_error::go_quote;
+use crate::input::default_pod;
+use crate::modern;
+use crate::pod_view::PodView;
+use crate::rbac::Rbac;
+use crate::release::Release;
+use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
+
+/// Native policies and what stands around them, whoever wrote them.
+pub struct NativePolicies<'a> {
+    policies: Policies,
+    params: Vec<Value>,
+    namespaces: &'a [Value],
+    rbac: &'a Rbac,
+    unsupported: Vec<Unsupported>,
+    validates_pods: bool,
+}
+
+impl<'a> NativePolicies<'a> {
+    /// Reads policies, bindings and parameters among the documents.
+    pub fn read(documents: &[Value], context: &Context<'a>) -> Self {
+        let policies = Policies::read(documents, u32::from(context.target_minor));
+        let unsupported = policies.refusals().map(|refusal| Unsupported {
+            document: refusal.policy.clone(),
+            path: refusal.field.clone(),
+            why: format!("the API server refuses it: {}", refusal.finding.message),
+        });
+        Self {
+            unsupported: unsupported.collect(),
+            params: documents.to_vec(),
+            namespaces: context.namespaces,
+            rbac: context.rbac,
+            policies,
+            validates_pods: true,
+        }
+    }
+
+    /// Leaves API validation of filled pods aside.
+    #[must_use]
+    pub fn without_pod_validation(self) -> Self {
+        Self { validates_pods: false, ..self }
+    }
+
+    fn namespace(&self, name: &str) -> Option<&Value> {
+        self.namespaces.iter().find(|namespace| namespace.pointer("/metadata/name").is_some_and(|it| it == name))
+    }
+}
+
+impl Decider for NativePolicies<'_> {
+    fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
+        let authorizer = Grants { rbac: self.rbac, unanswered: Mutex::default() };
+        let surroundings = Surroundings {
+            authorize: &authorizer,
+            namespace_object: self.namespace(request.namespace),
+            params: &self.params,
+            redefault: &|pod| Ok(as_stored(pod)),
+        };
+        let mut asked = cel_request(request);
+        let mutated = self.policies.mutate(&asked, &surroundings);
+        let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
+        if let Some(pod) = &mutated.object {
+            asked.object = pod.clone();
+        }
+        take_in(mutated, &mut verdict);
+        if verdict.allowed {
+            if request.operation == Operation::Create {
+                prepare_for_create(&mut asked.object);
+            }
+            self.validate_pod(&asked, &mut verdict);
+            take_in(self.policies.validate(&asked, &surroundings), &mut verdict);
+        }
+        verdict.unsupported.extend(authorizer.into_unsupported());
+        verdict.pod = asked.object;
+        verdict
+    }
+
+    fn unsupported(&self) -> &[Unsupported] {
+        &self.unsupported
+    }
+}
+
+impl NativePolicies<'_> {
+    /// The API server refuses some pods that were filled in.
+    fn validate_pod(&self, request: &Request, verdict: &mut TargetVerdict) {
+        if !self.validates_pods || request.operation != "CREATE" {
+            return;
+        }
+        let Ok(view) = PodView::read(&request.object, &Release::default()) else { return };
+        let errors: Vec<String> = api_validation(&view).iter().map(ToString::to_string).collect();
+        if let Some(first) = errors.first() {
+            let list = if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };
+            verdict.allowed = false;
+            verdict.messages.push(format!("Pod {} is invalid: {list}", go_quote(&request.name)));
+        }
+    }
+}
+
+/// The request as the policies see it.
+fn cel_request(request: &AdmissionRequest<'_>) -> Request {
+    Request {
+        operation: request.operation.name().to_owned(),
+        version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        resource: "pods".to_owned(),
+        subresource: request.subresource.to_owned(),
+        name: request.name.to_owned(),
+        namespace: request.namespace.to_owned(),
+        identity: Identity { user: request.user.to_owned(), groups: request.groups.to_vec() },
+        object: as_stored(request.object.clone()),
+        old_object: request.old_object.map(|pod| as_stored(pod.clone())).unwrap_or_default(),
+        ..Request::default()
+    }
+}
+
+/// The pod with its defaults, as the server shows it.
+fn as_stored(mut pod: Value) -> Value {
+    default_pod(&mut pod);
+    if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
+        let is_empty = |value: Option<&Value>| value.and_then(Value::as_str).is_none_or(str::is_empty);
+        if is_empty(spec.get("serviceAccountName")) && !is_empty(spec.get("serviceAccount")) {
+            let alias = spec.get("serviceAccount").cloned().unwrap_or_default();
+            spec.insert("serviceAccountName".to_owned(), alias);
+        }
+    }
+    normalise(&pod, &pod_pointers)
+}
+
+/// Annotations with AppArmor profiles are carried over into fields.
+fn prepare_for_create(pod: &mut Value) {
+    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    for (name, value) in modern::app_armor_annotations(annotations.unwrap_or(&Map::new())) {
+        modern::set_app_armor(pod, &name, &value);
+    }
+}
+
+fn take_in(outcome: AdmissionOutcome, verdict: &mut TargetVerdict) {
+    verdict.allowed &= outcome.denials.is_empty();
+    verdict.messages.extend(outcome.denials.into_iter().map(|denial| denial.error));
+    verdict.warnings.extend(outcome.warnings);
+    verdict.audit.extend(outcome.audit_annotations.into_iter().map(|annotation| (annotation.key, annotation.value)));
+    verdict.audit.extend(outcome.audited.into_iter().map(|denial| {
+        let failure = json!({"policy": denial.policy, "binding": denial.binding, "message": denial.message});
+        ("validation.policy.admission.k8s.io/validation_failure".to_owned(), failure.to_string())
+    }));
+    verdict.unsupported.extend(outcome.cannot_evaluate.into_iter().map(|unknown| Unsupported {
+        document: unknown.policy,
+        path: String::new(),
+        why: unknown.what,
+    }));
+}
+
+/// Answers by the cluster's roles and bindings, as far as they are about the use of policies.
+#[derive(Debug)]
+struct Grants<'a> {
+    rbac: &'a Rbac,
+    /// Questions about anything else.
+    unanswered: Mutex<Vec<String>>,
+}
+
+impl Grants<'_> {
+    fn into_unsupported(self) -> Vec<Unsupported> {
+        let questions = self.unanswered.into_inner().unwrap_or_default();
+        let unsupported = |question| Unsupported {
+            document: "authorizer".to_owned(),
+            path: String::new(),
+            why: format!("whether somebody may {question} is not known here"),
+        };
+        questions.into_iter().map(unsupported).collect()
+    }
+}
+
+impl Authorize for Grants<'_> {
+    fn authorize(&self, identity: &Identity, attributes: &Attributes) -> Decision {
+        let answer = match attributes {
+            Attributes::Resource { verb, group, resource, subresource, namespace, name }
+                if verb == "use" && resource == "podsecuritypolicies" && subresource.is_empty() =>
+            {
+                self.rbac.may_use(group, name, namespace, &identity.user, &identity.groups)
+            }
+            _ => None,
+        };
+        if answer.is_none()
+            && let Ok(mut unanswered) = self.unanswered.lock()
+        {
+            unanswered.push(format!("{attributes:?}"));
+        }
+        Decision { allowed: answer.unwrap_or_default(), ..Decision::default() }
+    }
+}

@@ -1,0 +1,43 @@
+//! Native policies: ValidatingAdmissionPolicy (1.30), and MutatingAdmissionPolicy (1.36) for what is filled in.
+//!
+//! Policies are alternatives, and several native policies would all have to agree: one validating policy therefore holds
+//! them all, and one mutating policy holds the whole choice, because no order among several is defined. The validating
+//! policy judges the pod after the mutating one, and demands what filling would have made of it: an update, to which
+//! nothing is filled in, is thereby judged as the plug-in judged it. Before 1.36 nothing is filled in, and what would be
+//! admitted after filling is admitted as it is.
+
+mod access;
+mod decide;
+mod emit;
+mod gaps;
+mod message;
+mod mutating;
+mod rules;
+mod validating;
+
+use serde_json::Value;
+
+use super::{Context, Decider, Emission, Target};
+use crate::plan::Plan;
+pub use decide::NativePolicies;
+
+/// The target `vap`.
+#[derive(Debug, Clone, Copy)]
+pub struct Vap;
+
+/// The first minor version that serves MutatingAdmissionPolicy as v1.
+pub const MUTATING_SINCE: u8 = 36;
+
+impl Target for Vap {
+    fn name(&self) -> &'static str {
+        "vap"
+    }
+
+    fn emit(&self, plan: &Plan<'_>) -> Emission {
+        emit::emit(plan)
+    }
+
+    fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a> {
+        Box::new(NativePolicies::read(documents, context))
+    }
+}

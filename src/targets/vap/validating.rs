@@ -1,0 +1,76 @@
+//! The ValidatingAdmissionPolicy: some policy that may be used admits the pod and has nothing left to fill in.
+
+use serde_json::{Value, json};
+
+use super::emit::{Form, ObjectNames, resource_rule};
+use super::rules::{PolicyRules, Variables, add_rules};
+use super::{access, message};
+use crate::cel::print::Expr;
+use crate::plan::{Enforcement, Options, Plan};
+use crate::pod_view::PSP_ANNOTATION;
+use crate::targets::cel_rules::{self, Names};
+
+/// Updates that change nothing but owner references, finalizers and managed fields are let through, as the plug-in did.
+/// What the server itself keeps equal or counts up is not compared.
+const CHANGES_THE_POD: &str = "request.operation != 'UPDATE' || request.?subResource.orValue('') != '' || object.spec != oldObject.spec \
+    || !object.metadata.all(k, k in ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'] \
+    || k in oldObject.metadata && object.metadata[k] == oldObject.metadata[k]) \
+    || !oldObject.metadata.all(k, k in ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'] \
+    || k in object.metadata)";
+
+/// The policy.
+pub(super) fn policy(plan: &Plan<'_>, form: Form, fills: bool, objects: &ObjectNames) -> Value {
+    let mut variables = Variables::default();
+    let names = Names::default();
+    variables.add("containers", cel_rules::containers(&names));
+    let policies = add_rules(plan, fills, &names, &mut variables);
+    let admitted = match form {
+        Form::Claimed { asks_extensions } => claimed(&policies, asks_extensions, &mut variables),
+        _ => Expr::or(policies.iter().map(|policy| {
+            let may_use = form.may_use(policy, &mut variables);
+            Expr::and([policy.admits_untouched(), may_use])
+        })),
+    };
+    let mut validation = json!({"expression": admitted.to_string(), "reason": "Forbidden"});
+    if policies.is_empty() {
+        validation["message"] = json!("PodSecurityPolicy: no providers available to validate pod request");
+    } else {
+        validation["message"] = json!(message::PLAIN);
+        validation["messageExpression"] = json!(message::expression(&policies).to_string());
+    }
+    let mut rules = vec![resource_rule(&["CREATE", "UPDATE"], "pods")];
+    if plan.options.cover_ephemeral_containers {
+        rules.push(resource_rule(&["UPDATE"], "pods/ephemeralcontainers"));
+    }
+    objects.document("ValidatingAdmissionPolicy", json!({
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": rules},
+        "matchConditions": [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}],
+        "variables": variables.to_json(),
+        "validations": [validation],
+    }))
+}
+
+/// The policy that the annotation names admits the pod, and may be used.
+fn claimed(policies: &[PolicyRules<'_>], asks_extensions: bool, variables: &mut Variables) -> Expr {
+    let annotations = Expr::name("object").field("metadata").optional_field("annotations");
+    let claim = annotations.optional_field(PSP_ANNOTATION).method("orValue", [Expr::string("")]);
+    let claim = variables.add("claim", claim);
+    let asked = access::live(&claim, asks_extensions);
+    let asked: Vec<Expr> = asked.into_iter().map(|expression| variables.add("use", expression)).collect();
+    let admitted = Expr::or(policies.iter().map(|policy| {
+        let is_claimed = claim.clone().equals(Expr::string(policy.policy.name));
+        Expr::and([is_claimed, policy.admits_untouched()])
+    }));
+    Expr::and([admitted, Expr::or(asked)])
+}
+
+/// The binding: everywhere, at once.
+pub(super) fn binding(options: &Options, objects: &ObjectNames) -> Value {
+    let actions = match options.enforcement {
+        Enforcement::Deny => json!(["Deny"]),
+        Enforcement::Audit => json!(["Warn", "Audit"]),
+    };
+    let spec = json!({"policyName": objects.name(), "validationActions": actions});
+    objects.document("ValidatingAdmissionPolicyBinding", spec)
+}
