@@ -116,9 +116,9 @@ impl<'n> At<'n> {
             Source::Always(value) => test::of_value(test, &value),
             Source::Truth(holds) => test::of_truth(test, holds),
             Source::Kind(volume) => test::of_volume_type(test, &volume),
-            Source::Optional { value, absent, .. } => {
-                test::of_optional(test, value, or_absent || test.passes(absent))
-            }
+            // A port without a host port is no item of the list.
+            Source::Optional { value, .. } if field == Field::HostPort => test::of_optional(test, value, true),
+            Source::Optional { value, absent, .. } => test::of_optional(test, value, or_absent || test.passes(absent)),
         }
     }
 
