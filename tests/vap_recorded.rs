@@ -15,7 +15,8 @@ use psp_migrate::rbac::RbacOptions;
 use psp_migrate::release::Release;
 use psp_migrate::targets::vap::{NativePolicies, Vap};
 use psp_migrate::targets::{AdmissionRequest, Context, Decider, Target, TargetVerdict};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use support::native::changeable;
 use support::{Recorded, admission_pod, pod_name};
 
 #[test]
@@ -153,33 +154,5 @@ fn is_spelled(field: &Value, annotation: &Value) -> bool {
         ("", _) | ("runtime/default" | "docker/default", "RuntimeDefault") | ("unconfined", "Unconfined") => true,
         (annotation, "Localhost") => annotation == localhost,
         _ => false,
-    }
-}
-
-/// What admission can change, in today's terms.
-fn changeable(pod: &Value) -> Value {
-    let pod = modern::in_todays_terms(pod, true);
-    let mut shown = json!({"annotations": pod["metadata"]["annotations"]});
-    let spec = &pod["spec"];
-    for key in ["securityContext", "runtimeClassName"] {
-        shown[key] = spec[key].clone();
-    }
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        let contexts = spec[list].as_array().into_iter().flatten();
-        let contexts = contexts.map(|container| json!([container["name"], container["securityContext"]]));
-        shown[list] = contexts.collect();
-    }
-    sorted(&shown)
-}
-
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: BTreeMap<&String, Value> = fields.iter().map(|(key, value)| (key, sorted(value))).collect();
-            let fields: Map<String, Value> = fields.into_iter().map(|(key, value)| (key.clone(), value)).collect();
-            Value::Object(fields)
-        }
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        other => other.clone(),
     }
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub mod native;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
