@@ -32,7 +32,7 @@ use support::{Recorded, admission_pod, pod_name};
 #[ignore = "needs a real API server"]
 fn a_server_decides_as_the_evaluator_says() {
     let script = PathBuf::from(std::env::var_os("PSP_MIGRATE_CLUSTER").expect("PSP_MIGRATE_CLUSTER is the server's script"));
-    let every = std::env::var("PSP_MIGRATE_EVERY").map_or(20, |text| text.parse().expect("a number"));
+    let every = std::env::var("PSP_MIGRATE_EVERY").map_or(20_usize, |text| text.parse().expect("a number"));
     let mut cases = Vec::new();
     for (name, every) in [("psp-core", every), ("psp-boundary", (every * 2).div_ceil(5)), ("psp-rbac", every)] {
         let recorded = Recorded::read(name);
