@@ -95,7 +95,10 @@ impl NativePolicies<'_> {
         if !self.validates_pods || request.operation != "CREATE" {
             return;
         }
-        let Ok(view) = PodView::read(&request.object, &Release::default()) else { return };
+        let Ok(mut view) = PodView::read(&request.object, &Release::default()) else { return };
+        // Seccomp annotations are held against fields no more.
+        view.seccomp.annotation = None;
+        view.containers.iter_mut().for_each(|container| container.seccomp.annotation = None);
         let errors: Vec<String> = api_validation(&view).iter().map(ToString::to_string).collect();
         if let Some(first) = errors.first() {
             let list = if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };

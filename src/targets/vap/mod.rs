@@ -15,6 +15,9 @@ mod mutating;
 mod rules;
 mod validating;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::{Context, Decider, Emission, Target};
