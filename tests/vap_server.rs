@@ -31,13 +31,17 @@ use support::{Recorded, admission_pod, pod_name};
 #[test]
 #[ignore = "needs a real API server"]
 fn a_server_decides_as_the_evaluator_says() {
-    let script = PathBuf::from(std::env::var_os("PSP_MIGRATE_CLUSTER").expect("PSP_MIGRATE_CLUSTER is the server's script"));
+    let script =
+        PathBuf::from(std::env::var_os("PSP_MIGRATE_CLUSTER").expect("PSP_MIGRATE_CLUSTER is the server's script"));
     let every = std::env::var("PSP_MIGRATE_EVERY").map_or(20_usize, |text| text.parse().expect("a number"));
     let mut cases = Vec::new();
     for (name, every) in [("psp-core", every), ("psp-boundary", (every * 2).div_ceil(5)), ("psp-rbac", every)] {
         let recorded = Recorded::read(name);
         let sample = recorded.cases.iter().step_by(every).enumerate();
-        cases.extend(sample.map(|(index, case)| server_case(case, if index % 2 == 0 { RbacMode::Live } else { RbacMode::Frozen })));
+        cases
+            .extend(sample.map(|(index, case)| {
+                server_case(case, if index % 2 == 0 { RbacMode::Live } else { RbacMode::Frozen })
+            }));
     }
     let answers = replay(&script, &cases);
     assert_eq!(answers.len(), cases.len(), "the server did not answer for every case");
@@ -62,7 +66,9 @@ fn server_case(case: &Value, mode: RbacMode) -> Value {
     let documents: Vec<Value> = Vap.emit(&plan).documents.into_iter().map(|emitted| emitted.document).collect();
     let context = Context { namespaces: &[], rbac: cluster.rbac(), target_minor: 37 };
     let native = NativePolicies::read(&documents, &context);
-    let kept = |object: &&Value| object["kind"] != "PodSecurityPolicy" && object["apiVersion"] != "rbac.authorization.k8s.io/v1beta1";
+    let kept = |object: &&Value| {
+        object["kind"] != "PodSecurityPolicy" && object["apiVersion"] != "rbac.authorization.k8s.io/v1beta1"
+    };
     let objects: Vec<&Value> = objects.iter().filter(kept).chain(&documents).collect();
     let mut requests = case["requests"].as_array().unwrap().clone();
     requests.iter_mut().for_each(for_server);
@@ -169,5 +175,9 @@ fn relation(mine: &Value, theirs: &Value) -> Result<&'static str, String> {
         return Ok(if mine["error"] == theirs["error"] { "denied alike, same words" } else { OTHER_WORDS });
     }
     let pod = changeable(&theirs["pod"]);
-    if mine["pod"] == pod { Ok("admitted alike, same pod") } else { Err(format!("pods\n   ours {}\n theirs {pod}", mine["pod"])) }
+    if mine["pod"] == pod {
+        Ok("admitted alike, same pod")
+    } else {
+        Err(format!("pods\n   ours {}\n theirs {pod}", mine["pod"]))
+    }
 }

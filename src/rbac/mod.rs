@@ -89,10 +89,8 @@ impl Rbac {
             let grants = grants::grants(&catalog, &uses, &mut Vec::new());
             (Lookup::new(&grants), grants)
         };
-        let by_group = catalog.names_extensions().then(|| ByGroup {
-            policy: through(EXTENSIONS),
-            extensions: through("policy"),
-        });
+        let by_group =
+            catalog.names_extensions().then(|| ByGroup { policy: through(EXTENSIONS), extensions: through("policy") });
         let mut problems = std::mem::take(&mut catalog.problems);
         let uses = roles::role_uses(&catalog, options.aggregate, &index, &mut problems);
         let grants = grants::grants(&catalog, &uses, &mut problems);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::plan::{Options, Plan};
 
 /// Every target, in the order in which reports list them.
-pub static TARGETS: [&dyn Target; 1] = [&psa::Psa];
+pub static TARGETS: [&dyn Target; 2] = [&vap::Vap, &psa::Psa];
 
 /// One engine.
 pub trait Target: Sync {

@@ -41,12 +41,8 @@ pub(super) fn value(at: Field, value: &Setting) -> Option<Expr> {
         (_, Setting::Int(id)) => Expr::int(*id),
         (_, Setting::Ints(ids)) => Expr::list(ids.iter().copied().map(Expr::int)),
         (_, Setting::SeLinux(options)) => {
-            let parts = [
-                ("user", &options.user),
-                ("role", &options.role),
-                ("type", &options.type_),
-                ("level", &options.level),
-            ];
+            let parts =
+                [("user", &options.user), ("role", &options.role), ("type", &options.type_), ("level", &options.level)];
             let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
             let fields: Vec<(&str, Expr)> = parts.map(|(key, text)| (key, Expr::string(text))).collect();
             Expr::object("Object.spec.securityContext.seLinuxOptions", fields)

@@ -59,6 +59,7 @@ pub(super) fn emit(plan: &Plan<'_>) -> Emission {
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
     Emission {
         documents: documents.into_iter().map(emitted).collect(),
+        texts: Vec::new(),
         gaps: gaps::gaps(plan, form, fills),
         notes: notes(plan, form, fills),
     }
@@ -111,7 +112,8 @@ fn notes(plan: &Plan<'_>, form: Form, fills: bool) -> Vec<String> {
         )
     });
     notes.push(if plan.options.cover_ephemeral_containers {
-        "ephemeral containers that are added to running pods are judged too, unlike before; nothing is filled into them".to_owned()
+        "ephemeral containers that are added to running pods are judged too, unlike before; nothing is filled into them"
+            .to_owned()
     } else {
         "ephemeral containers that are added to running pods (`kubectl debug`) are not judged, as before".to_owned()
     });
@@ -147,7 +149,9 @@ fn mode_note(plan: &Plan<'_>, form: Form) -> String {
                     access::most_policies(plan.rbac.asks_extensions())
                 ),
             };
-            format!("grants are frozen as they were at conversion time{why}: later changes of roles and bindings have no effect")
+            format!(
+                "grants are frozen as they were at conversion time{why}: later changes of roles and bindings have no effect"
+            )
         }
     }
 }

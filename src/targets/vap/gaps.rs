@@ -30,9 +30,10 @@ fn empty_groups(policy: &PlannedPolicy<'_>) -> Option<Gap> {
         code: "empty-supplemental-groups",
         policy: Some(policy.name.to_owned()),
         control: Some(rule.control),
-        message: "an explicitly empty `supplementalGroups` was refused; native policies cannot tell it from an absent one, \
+        message:
+            "an explicitly empty `supplementalGroups` was refused; native policies cannot tell it from an absent one, \
                   which is filled in"
-            .to_owned(),
+                .to_owned(),
         witness: Some(pod),
     })
 }
@@ -54,9 +55,10 @@ fn lost_fills(policy: &PlannedPolicy<'_>) -> Gap {
         code: "fills-lost",
         policy: Some(policy.name.to_owned()),
         control: None,
-        message: "what the policy fills in is not filled in before 1.36: such pods are admitted, and updated, as they are; \
+        message:
+            "what the policy fills in is not filled in before 1.36: such pods are admitted, and updated, as they are; \
                   write the values into the manifests"
-            .to_owned(),
+                .to_owned(),
         witness: Some(smallest_pod()),
     }
 }

@@ -6,7 +6,8 @@ use super::rules::PolicyRules;
 use crate::cel::print::Expr;
 
 /// The plain text, where the expression is of no use: it is too long, or fails.
-pub(super) const PLAIN: &str = "no PodSecurityPolicy that the requester or the pod's service account may use admits the pod";
+pub(super) const PLAIN: &str =
+    "no PodSecurityPolicy that the requester or the pod's service account may use admits the pod";
 
 /// The message as an expression.
 pub(super) fn expression(policies: &[PolicyRules<'_>]) -> Expr {
@@ -25,7 +26,8 @@ fn block(policy: &PolicyRules<'_>) -> Expr {
     if policy.rules.is_empty() {
         return admitted;
     }
-    let denial = |(control, rule): &(&'static str, Expr)| rule.clone().then_else(Expr::string(""), Expr::string(text(control)));
+    let denial =
+        |(control, rule): &(&'static str, Expr)| rule.clone().then_else(Expr::string(""), Expr::string(text(control)));
     let denials = Expr::list(policy.rules.iter().map(denial));
     let told = denials.method("filter", [Expr::name("t"), Expr::name("t").differs(Expr::string(""))]);
     let told = told.method("join", [Expr::string(", ")]);

@@ -21,7 +21,7 @@ mod tests;
 use serde_json::Value;
 
 use super::{Context, Decider, Emission, Target};
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 pub use decide::NativePolicies;
 
 /// The target `vap`.
@@ -34,6 +34,10 @@ pub const MUTATING_SINCE: u8 = 36;
 impl Target for Vap {
     fn name(&self) -> &'static str {
         "vap"
+    }
+
+    fn fills_in(&self, options: &Options) -> bool {
+        options.target_minor >= MUTATING_SINCE
     }
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {

@@ -40,14 +40,18 @@ pub(super) fn policy(plan: &Plan<'_>, form: Form, objects: &ObjectNames) -> Valu
     if !plan.options.annotate && !matches!(form, Form::Claimed { .. }) {
         mutations.push(unmark());
     }
-    let mutation = |expression: Expr| json!({"patchType": "JSONPatch", "jsonPatch": {"expression": expression.to_string()}});
-    objects.document("MutatingAdmissionPolicy", json!({
-        "failurePolicy": "Fail",
-        "reinvocationPolicy": "IfNeeded",
-        "matchConstraints": {"resourceRules": [resource_rule(&["CREATE"], "pods")]},
-        "variables": variables.to_json(),
-        "mutations": mutations.into_iter().map(mutation).collect::<Vec<_>>(),
-    }))
+    let mutation =
+        |expression: Expr| json!({"patchType": "JSONPatch", "jsonPatch": {"expression": expression.to_string()}});
+    objects.document(
+        "MutatingAdmissionPolicy",
+        json!({
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "IfNeeded",
+            "matchConstraints": {"resourceRules": [resource_rule(&["CREATE"], "pods")]},
+            "variables": variables.to_json(),
+            "mutations": mutations.into_iter().map(mutation).collect::<Vec<_>>(),
+        }),
+    )
 }
 
 /// The binding: everywhere.
@@ -59,7 +63,9 @@ pub(super) fn binding(objects: &ObjectNames) -> Value {
 fn choices(policies: &[PolicyRules<'_>], form: Form, copied: Option<&Expr>, variables: &mut Variables) -> Vec<Expr> {
     let asked: Vec<Asked<'_>> = policies.iter().map(|policy| Asked::new(policy, form, copied, variables)).collect();
     let questions = match form {
-        Form::Live { asks_extensions } | Form::Claimed { asks_extensions } => 2 * super::access::groups(asks_extensions).len(),
+        Form::Live { asks_extensions } | Form::Claimed { asks_extensions } => {
+            2 * super::access::groups(asks_extensions).len()
+        }
         Form::Frozen => 2,
     };
     let chunks: Vec<&[Asked<'_>]> = asked.chunks(MOST_CHECKS / questions).collect();
@@ -71,7 +77,12 @@ fn choices(policies: &[PolicyRules<'_>], form: Form, copied: Option<&Expr>, vari
             let all = all.chain(only.iter().map(|asked| (&asked.filled, asked.name)));
             vec![variables.add("choice", choose(all))]
         }
-        _ => untouched.chain(filled).collect::<Vec<_>>().into_iter().map(|choice| variables.add("choice", choice)).collect(),
+        _ => untouched
+            .chain(filled)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|choice| variables.add("choice", choice))
+            .collect(),
     }
 }
 
@@ -103,9 +114,10 @@ where
     C::IntoIter: DoubleEndedIterator,
 {
     let none = Expr::string("");
-    candidates.into_iter().rev().fold(none, |rest, (condition, name)| {
-        condition.clone().then_else(Expr::string(name), rest)
-    })
+    candidates
+        .into_iter()
+        .rev()
+        .fold(none, |rest, (condition, name)| condition.clone().then_else(Expr::string(name), rest))
 }
 
 fn annotation() -> Expr {

@@ -63,9 +63,17 @@ impl PolicyRules<'_> {
 }
 
 /// Adds the rules of all policies. Without `fills` nothing counts as to be filled in.
-pub(super) fn add_rules<'p>(plan: &'p Plan<'p>, fills: bool, names: &Names, variables: &mut Variables) -> Vec<PolicyRules<'p>> {
+pub(super) fn add_rules<'p>(
+    plan: &'p Plan<'p>,
+    fills: bool,
+    names: &Names,
+    variables: &mut Variables,
+) -> Vec<PolicyRules<'p>> {
     let mut slugs = BTreeSet::new();
-    plan.policies.iter().map(|policy| add_policy(policy, fills, names, slug(policy.name, &mut slugs), variables)).collect()
+    plan.policies
+        .iter()
+        .map(|policy| add_policy(policy, fills, names, slug(policy.name, &mut slugs), variables))
+        .collect()
 }
 
 fn add_policy<'p>(
@@ -84,7 +92,8 @@ fn add_policy<'p>(
     }
     let admits = Expr::and(rules.iter().map(|(_, rule)| rule.clone()));
     let admits = variables.add(&format!("admits_{slug}"), admits);
-    let settled: Vec<Expr> = policy.fills.iter().filter(|_| fills).filter_map(|fill| cel_rules::settled(fill, names)).collect();
+    let settled: Vec<Expr> =
+        policy.fills.iter().filter(|_| fills).filter_map(|fill| cel_rules::settled(fill, names)).collect();
     let settled = (!settled.is_empty()).then(|| variables.add(&format!("filled_{slug}"), Expr::and(settled)));
     PolicyRules { policy, slug, rules, admits, settled }
 }

@@ -12,7 +12,8 @@ use crate::targets::{AdmissionRequest, Context, Decider, Emission, Target, Targe
 /// A policy that everybody may use; `spec` is laid over what every policy must say.
 fn policy(name: &str, spec: Value) -> Value {
     let any = json!({"rule": "RunAsAny"});
-    let mut full = json!({"seLinux": any, "runAsUser": any, "supplementalGroups": any, "fsGroup": any, "volumes": ["*"]});
+    let mut full =
+        json!({"seLinux": any, "runAsUser": any, "supplementalGroups": any, "fsGroup": any, "volumes": ["*"]});
     for (key, value) in spec.as_object().unwrap() {
         full[key] = value.clone();
     }
@@ -53,7 +54,14 @@ fn pod(spec: Value) -> Value {
     pod
 }
 
-fn decide(cluster: &Cluster, documents: &[Value], minor: u8, pod: &Value, old: Option<&Value>, subresource: &str) -> TargetVerdict {
+fn decide(
+    cluster: &Cluster,
+    documents: &[Value],
+    minor: u8,
+    pod: &Value,
+    old: Option<&Value>,
+    subresource: &str,
+) -> TargetVerdict {
     let context = Context { namespaces: &[], rbac: cluster.rbac(), target_minor: minor };
     let policies = NativePolicies::read(documents, &context);
     assert_eq!(policies.unsupported(), []);
@@ -95,7 +103,10 @@ fn without_policies_every_pod_is_denied() {
     let emission = emit(&cluster, Options::default());
     let verdict = create(&cluster, &documents(&emission), &pod(json!({})));
     assert!(!verdict.allowed);
-    assert!(verdict.messages[0].ends_with("PodSecurityPolicy: no providers available to validate pod request"), "{verdict:?}");
+    assert!(
+        verdict.messages[0].ends_with("PodSecurityPolicy: no providers available to validate pod request"),
+        "{verdict:?}"
+    );
 }
 
 #[test]
@@ -103,7 +114,10 @@ fn a_denial_names_the_policy_and_the_field() {
     let cluster = cluster(&[policy("only", json!({}))], &grant(&["only"], EVERYBODY, "policy"));
     let documents = documents(&emit(&cluster, Options::default()));
     let verdict = create(&cluster, &documents, &pod(json!({"hostPID": true})));
-    assert!(verdict.messages[0].ends_with("unable to admit pod: [only: spec.hostNetwork, hostPID, hostIPC: not allowed to be used;]"));
+    assert!(
+        verdict.messages[0]
+            .ends_with("unable to admit pod: [only: spec.hostNetwork, hostPID, hostIPC: not allowed to be used;]")
+    );
 }
 
 #[test]
@@ -122,7 +136,10 @@ fn the_group_extensions_is_asked_for_where_a_rule_names_it() {
     let cluster = cluster(&[policy("only", json!({}))], &wiring);
     let documents = documents(&emit(&cluster, Options { rbac: Some(RbacMode::Live), ..Options::default() }));
     assert!(create(&cluster, &documents, &pod(json!({}))).allowed);
-    let deaf: Vec<Value> = documents.iter().map(|it| serde_json::from_str(&it.to_string().replace("'extensions'", "'apps'")).unwrap()).collect();
+    let deaf: Vec<Value> = documents
+        .iter()
+        .map(|it| serde_json::from_str(&it.to_string().replace("'extensions'", "'apps'")).unwrap())
+        .collect();
     let verdict = create(&cluster, &deaf, &pod(json!({})));
     assert!(!verdict.unsupported.is_empty(), "another group is not answered: {verdict:?}");
 }
@@ -157,7 +174,12 @@ fn more_policies_than_can_be_asked_for_at_once_are_all_tried() {
         assert_eq!((silent.allowed, annotation(&silent)), (true, &json!("p01")), "{mode:?} {:?}", silent.messages);
         for id in [1, 14, 15, 33] {
             let verdict = create(&cluster, &documents, &pod(json!({"securityContext": {"runAsUser": id}})));
-            assert_eq!((verdict.allowed, annotation(&verdict)), (true, &json!(format!("p{id:02}"))), "{mode:?} {:?}", verdict.messages);
+            assert_eq!(
+                (verdict.allowed, annotation(&verdict)),
+                (true, &json!(format!("p{id:02}"))),
+                "{mode:?} {:?}",
+                verdict.messages
+            );
         }
         assert!(!create(&cluster, &documents, &pod(json!({"securityContext": {"runAsUser": 34}}))).allowed);
     }
@@ -213,7 +235,8 @@ fn updates_are_judged_unless_they_are_garbage_collection() {
 fn ephemeral_containers_are_judged_where_they_are_covered() {
     let cluster = cluster(&[policy("only", json!({}))], &grant(&["only"], EVERYBODY, "policy"));
     let old = pod(json!({}));
-    let new = pod(json!({"ephemeralContainers": [{"name": "e", "image": "i", "securityContext": {"privileged": true}}]}));
+    let new =
+        pod(json!({"ephemeralContainers": [{"name": "e", "image": "i", "securityContext": {"privileged": true}}]}));
     for covered in [false, true] {
         let options = Options { cover_ephemeral_containers: covered, ..Options::default() };
         let documents = documents(&emit(&cluster, options));

@@ -42,13 +42,16 @@ pub(super) fn policy(plan: &Plan<'_>, form: Form, fills: bool, objects: &ObjectN
     if plan.options.cover_ephemeral_containers {
         rules.push(resource_rule(&["UPDATE"], "pods/ephemeralcontainers"));
     }
-    objects.document("ValidatingAdmissionPolicy", json!({
-        "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": rules},
-        "matchConditions": [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}],
-        "variables": variables.to_json(),
-        "validations": [validation],
-    }))
+    objects.document(
+        "ValidatingAdmissionPolicy",
+        json!({
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": rules},
+            "matchConditions": [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}],
+            "variables": variables.to_json(),
+            "validations": [validation],
+        }),
+    )
 }
 
 /// The policy that the annotation names admits the pod, and may be used.
