@@ -41,4 +41,5 @@ pub mod report;
 pub mod requests;
 pub mod schema;
 pub mod targets;
+mod validity;
 pub mod yaml;

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cel::normalise::{normalise, pod_pointers};
 use crate::input::printable;
 use crate::pod_view::{
     APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, ContainerList, POD_SECCOMP_ANNOTATION, PSP_ANNOTATION,
@@ -46,7 +47,7 @@ fn field_profile<'p>(pod: &'p Value, key: &str) -> Option<&'p Value> {
     context.get("seccompProfile").filter(|profile| !profile.is_null())
 }
 
-/// The pod with its seccomp and AppArmor annotations turned into fields, empty parts left out, and without the annotation
+/// The pod with its seccomp and AppArmor annotations turned into fields, empty parts and zero values left out, and without the annotation
 /// that names the policy unless that counts.
 pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
     let mut pod = pod.clone();
@@ -65,7 +66,7 @@ pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
     if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("annotations".to_owned(), Value::Object(kept));
     }
-    without_empties(pod)
+    without_empties(normalise(&pod, &pod_pointers))
 }
 
 /// The AppArmor annotations as containers and profiles.

@@ -11,6 +11,7 @@ use crate::input::{Creator, Source, admit_service_account, default_pod};
 use crate::plan::Plan;
 use crate::rbac::{PolicySet, Rbac};
 use crate::requests::{PodRequest, anyone, impersonated};
+use crate::validity::is_valid;
 
 /// The given requests, and each of them again as somebody of every other class of requesters in its namespace.
 pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodRequest> {
@@ -44,7 +45,7 @@ fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
 }
 
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
-/// time.
+/// time, as far as the API server takes them and both servers see the same.
 pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
     let mut requests = Vec::new();
     for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
@@ -57,6 +58,9 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
                 for pod in
                     ["containers", "initContainers"].into_iter().flat_map(|list| boundary_pods(&demand.axes, list))
                 {
+                    if !is_valid(&pod, plan.options.target_minor) {
+                        continue;
+                    }
                     let request = request(&namespace, &account, pod);
                     if seen.insert(request.pod.to_string()) {
                         requests.push(request);

@@ -15,7 +15,6 @@ mod probes;
 mod recommend;
 mod relation;
 mod subjects;
-mod validity;
 
 use serde_json::Value;
 

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::old_server::{plain, seen};
-use super::validity::is_valid;
 use crate::constraint::{Edit, Place, combinations};
 use crate::plan::{Demand, Plan};
 use crate::pod_view::{APP_ARMOR_ANNOTATION, PodView};
+use crate::validity::is_valid;
 
 /// No control of a policy gets more probes than this: the ends of hundreds of ranges would.
 const MOST: usize = 1_000;

@@ -13,12 +13,12 @@ use serde_json::Value;
 use super::old_server::{Ending, decide, decide_with, plain, seen};
 use super::probes::{Probe, edited, edits_of, hardening, probes};
 use super::subjects::Usable;
-use super::validity::is_valid;
 use crate::constraint::{Constraint, Test};
 use crate::plan::{Demand, Plan};
 use crate::pod_view::{Field, PodView};
 use crate::rbac::PolicySet;
 use crate::targets::psa::{CheckResult, Level, PsaPod, Version, evaluate, strictest_level};
+use crate::validity::is_valid;
 
 /// Checks that a policy passes by silence, and the control that could have spoken. Of host names in probes and of Windows
 /// host processes no policy can speak.
