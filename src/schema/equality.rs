@@ -6,7 +6,6 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::defaults::apply_defaults;
 use super::quantity;
 use super::table::{Known, Shape, StructId, Type, object_type};
 
@@ -35,17 +34,10 @@ const GARBAGE_COLLECTION: &[Fields<'_>] = &[
 ];
 
 /// True when updating the Pod `old` to `new` touches nothing that admission cares for: the plug-in ignores such an
-/// update. Source: `pkg/registry/rbac/helpers.go` (`IsOnlyMutatingGCFields`). Both pods get the API's defaults first.
+/// update. Both pods have the API's defaults. Source: `pkg/registry/rbac/helpers.go` (`IsOnlyMutatingGCFields`).
 pub fn only_garbage_collection_fields_changed(old: &Value, new: &Value) -> bool {
-    let Some(pod) = object_type("v1", "Pod") else {
-        return false;
-    };
-    let defaulted = |value: &Value| {
-        let mut value = value.clone();
-        apply_defaults(pod, &mut value);
-        value
-    };
-    old == new || semantically_equal(pod, &defaulted(old), &defaulted(new), GARBAGE_COLLECTION)
+    let is_pod = object_type("v1", "Pod");
+    old == new || is_pod.is_some_and(|pod| semantically_equal(pod, old, new, GARBAGE_COLLECTION))
 }
 
 fn structs_equal(of: StructId, a: Option<&Value>, b: Option<&Value>, ignoring: &[Fields<'_>]) -> bool {
@@ -70,6 +62,7 @@ fn values_equal(of: &Type, a: Option<&Value>, b: Option<&Value>, ignoring: &[Fie
     match (a, b) {
         (None, None) => return true,
         (None, Some(_)) | (Some(_), None) if of.pointer => return false,
+        (Some(a), Some(b)) if ignoring.is_empty() && a == b => return true,
         _ => {}
     }
     match &of.shape {
