@@ -8,7 +8,10 @@
 //! PSP_MIGRATE_CLUSTER=…/cluster cargo test --test vap_server -- --ignored --nocapture
 //! ```
 //!
-//! `PSP_MIGRATE_EVERY` takes every nth recorded case (default 20, some 3,000 requests in all).
+//! `PSP_MIGRATE_MINOR` has the server act as an older one (default 37), and `PSP_MIGRATE_EVERY` takes every nth recorded
+//! case (default 20, some 3,000 requests in all).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 
@@ -43,6 +46,7 @@ fn a_server_decides_as_the_evaluator_says() {
                 server_case(case, if index % 2 == 0 { RbacMode::Live } else { RbacMode::Frozen })
             }));
     }
+    cases.extend([RbacMode::Live, RbacMode::Frozen].map(|mode| server_case(&many_policies(), mode)));
     let answers = replay(&script, &cases);
     assert_eq!(answers.len(), cases.len(), "the server did not answer for every case");
     let mut tally = Tally::default();
@@ -55,6 +59,11 @@ fn a_server_decides_as_the_evaluator_says() {
     assert!(tally.wrong.is_empty(), "{} differ\n{shown}", tally.wrong.len());
 }
 
+/// The minor version that the server has.
+fn minor() -> u8 {
+    std::env::var("PSP_MIGRATE_MINOR").map_or(37, |text| text.parse().expect("a number"))
+}
+
 /// The case as the server gets it: the emitted documents in place of the policies, and our decisions.
 fn server_case(case: &Value, mode: RbacMode) -> Value {
     let objects = case["objects"].as_array().unwrap();
@@ -62,18 +71,51 @@ fn server_case(case: &Value, mode: RbacMode) -> Value {
     // No controller aggregates roles on that server, and its own roles exist.
     let options = RbacOptions { aggregate: false, bootstrap: true };
     let cluster = Cluster::new(policies, objects, Release::default(), options).unwrap();
-    let plan = Plan::new(&cluster, Options { rbac: Some(mode), ..Options::default() });
+    let plan = Plan::new(&cluster, Options { rbac: Some(mode), target_minor: minor(), ..Options::default() });
     let documents: Vec<Value> = Vap.emit(&plan).documents.into_iter().map(|emitted| emitted.document).collect();
-    let context = Context { namespaces: &[], rbac: cluster.rbac(), target_minor: 37 };
+    let context = Context { namespaces: &[], rbac: cluster.rbac(), target_minor: minor() };
     let native = NativePolicies::read(&documents, &context);
-    let kept = |object: &&Value| {
-        object["kind"] != "PodSecurityPolicy" && object["apiVersion"] != "rbac.authorization.k8s.io/v1beta1"
-    };
-    let objects: Vec<&Value> = objects.iter().filter(kept).chain(&documents).collect();
+    let objects = objects.iter().filter(|object| object["kind"] != "PodSecurityPolicy").cloned();
+    let mut objects: Vec<Value> = objects.chain(documents.iter().cloned()).collect();
+    for object in &mut objects {
+        if object["apiVersion"] == "rbac.authorization.k8s.io/v1beta1" {
+            object["apiVersion"] = json!("rbac.authorization.k8s.io/v1");
+        }
+    }
     let mut requests = case["requests"].as_array().unwrap().clone();
     requests.iter_mut().for_each(for_server);
     let decisions: Vec<Value> = requests.iter().map(|request| decision(case, request, &native)).collect();
     json!({"id": format!("{} {mode:?}", case["id"]), "objects": objects, "requests": requests, "decisions": decisions})
+}
+
+/// More policies than can be asked for at admission, each with a user id of its own.
+fn many_policies() -> Value {
+    let any = json!({"rule": "RunAsAny"});
+    let policy = |id: i64| {
+        let user = json!({"rule": "MustRunAs", "ranges": [{"min": id, "max": id}]});
+        json!({"apiVersion": "policy/v1beta1", "kind": "PodSecurityPolicy", "metadata": {"name": format!("p{id:02}")},
+            "spec": {"seLinux": any, "supplementalGroups": any, "fsGroup": any, "runAsUser": user, "volumes": ["*"]}})
+    };
+    let (group, api) = ("rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1");
+    let rule = json!({"apiGroups": ["policy"], "resources": ["podsecuritypolicies"], "verbs": ["use"]});
+    let wiring = [
+        json!({"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": "many"}, "rules": [rule]}),
+        json!({"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": {"name": "many"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "many"},
+            "subjects": [{"kind": "User", "apiGroup": group, "name": "alice"}]}),
+    ];
+    let request = |user: &str, context: Value| {
+        let spec = json!({"securityContext": context, "containers": [{"name": "c", "image": "i"}]});
+        json!({"namespace": "default", "user": user, "groups": ["system:authenticated"],
+            "pod": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}})
+    };
+    let ids = [1, 14, 15, 29, 33, 34].map(|id| json!({"runAsUser": id}));
+    let requests = ids
+        .into_iter()
+        .chain([json!({})])
+        .flat_map(|context| [request("alice", context.clone()), request("bob", context)]);
+    let objects: Vec<Value> = (1..=33).map(policy).chain(wiring).collect();
+    json!({"id": "many", "objects": objects, "requests": requests.collect::<Vec<_>>()})
 }
 
 /// The ServiceAccount plug-in is to find nothing to do.
@@ -113,9 +155,17 @@ fn replay(script: &Path, cases: &[Value]) -> Vec<Value> {
     let file = folder.join("cases.ndjson");
     let lines: Vec<String> = cases.iter().map(ToString::to_string).collect();
     fs::write(&file, lines.join("\n")).unwrap();
+    let emulated = (minor() < 37).then(|| format!("--emulated-version=1.{}", minor()));
     let replay = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines/replay.py");
     let command = [Path::new("python3"), &replay, &file];
-    let output = Command::new(script).args(["1.37", "--"]).args(command).stderr(Stdio::inherit()).output().unwrap();
+    let output = Command::new(script)
+        .arg("1.37")
+        .args(emulated)
+        .arg("--")
+        .args(command)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
     fs::remove_dir_all(&folder).unwrap();
     assert!(output.status.success(), "{}", output.status);
     let text = String::from_utf8(output.stdout).unwrap();

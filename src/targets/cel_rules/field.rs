@@ -13,6 +13,8 @@ pub(super) enum Source {
     Truth(Expr),
     /// The type of this volume.
     Kind(Expr),
+    /// A text within an optional object, empty if the object lacks it, absent only with the object.
+    Part { object: Expr, text: Expr },
     /// An optional value, an optional value that is present when it is, and what its absence counts as.
     Optional { value: Expr, present: Expr, absent: Fact<'static> },
 }
@@ -71,7 +73,7 @@ pub(super) fn source(field: Field, at: &At<'_>) -> Source {
         Field::PodSeLinuxRole => part(pod_context(names, "seLinuxOptions"), "role"),
         Field::PodSeLinuxType => part(pod_context(names, "seLinuxOptions"), "type"),
         Field::PodSeLinuxLevel => part(pod_context(names, "seLinuxOptions"), "level"),
-        Field::PodSeccomp => Source::optional(profile(pod_context(names, "seccompProfile"))),
+        Field::PodSeccomp => seccomp(pod_context(names, "seccompProfile")),
         Field::SupplementalGroup | Field::AddedCapability => Source::Always(Expr::name("x")),
         Field::Sysctl => Source::Always(Expr::name("x").field("name")),
         Field::HostPort => Source::Optional {
@@ -93,10 +95,9 @@ pub(super) fn source(field: Field, at: &At<'_>) -> Source {
         Field::SeLinuxRole => part(container_context(at, "seLinuxOptions"), "role"),
         Field::SeLinuxType => part(container_context(at, "seLinuxOptions"), "type"),
         Field::SeLinuxLevel => part(container_context(at, "seLinuxOptions"), "level"),
-        Field::AppArmor => Source::optional(app_armor(at)),
+        Field::AppArmor => app_armor(at),
         Field::Seccomp => {
-            let profiles = container_context(at, "seccompProfile").method("or", [pod_context(names, "seccompProfile")]);
-            Source::optional(profile(profiles))
+            seccomp(container_context(at, "seccompProfile").method("or", [pod_context(names, "seccompProfile")]))
         }
         Field::ProcMount => own("procMount"),
         Field::ReadOnlyRootFilesystem => own("readOnlyRootFilesystem"),
@@ -109,34 +110,36 @@ fn host(names: &Names, key: &str) -> Source {
     Source::Optional { present: value.clone(), value, absent: Fact::Bool(false) }
 }
 
-/// A text within an object, empty if the object lacks it, absent only with the object.
 fn part(object: Expr, key: &str) -> Source {
-    let text = Expr::name("o").optional_field(key).method("orValue", [Expr::string("")]);
-    let value = object.clone().method("optMap", [Expr::name("o"), text]);
-    Source::Optional { value, present: object, absent: Fact::Absent }
+    Source::Part { object, text: Expr::name("o").optional_field(key).method("orValue", [Expr::string("")]) }
 }
 
 /// An optional profile in the spelling of annotations; empty if it has none.
 fn profile(profile: Expr) -> Expr {
-    let key = |key: &str| Expr::name("p").optional_field(key).method("orValue", [Expr::string("")]);
-    let is = |name: &str| key("type").equals(Expr::string(name));
-    let localhost = Expr::concat([Expr::string("localhost/"), key("localhostProfile")]);
-    let has_file = Expr::name("p").field("localhostProfile").has();
-    let other = Expr::and([is("Localhost"), has_file]).then_else(localhost, Expr::string(""));
+    let is = |name: &str| Expr::name("p").field("type").equals(Expr::string(name));
+    let file = Expr::name("p").field("localhostProfile");
+    let localhost = Expr::concat([Expr::string("localhost/"), file.clone()]);
+    let other = Expr::and([is("Localhost"), file.has()]).then_else(localhost, Expr::string(""));
     let other = is("Unconfined").then_else(Expr::string("unconfined"), other);
     let text = is("RuntimeDefault").then_else(Expr::string("runtime/default"), other);
     profile.method("optMap", [Expr::name("p"), text])
 }
 
+fn seccomp(profiles: Expr) -> Source {
+    Source::Optional { present: profiles.clone(), value: profile(profiles), absent: Fact::Absent }
+}
+
 /// The container's field, else its annotation unless empty, else the pod's field.
-fn app_armor(at: &At<'_>) -> Expr {
+fn app_armor(at: &At<'_>) -> Source {
     let name = at.container.clone().field("name");
     let key = Expr::concat([Expr::string(APP_ARMOR_ANNOTATION), name]);
     let annotations = Expr::name(at.names.pod).field("metadata").optional_field("annotations");
     let annotation = annotations.optional_index(key).method("orValue", [Expr::string("")]);
     let annotation = Expr::call("optional.ofNonZeroValue", [annotation]);
-    let own = profile(container_context(at, "appArmorProfile"));
-    own.method("or", [annotation]).method("or", [profile(pod_context(at.names, "appArmorProfile"))])
+    let first = |own: Expr, pod: Expr| own.method("or", [annotation.clone()]).method("or", [pod]);
+    let (own, pod) = (container_context(at, "appArmorProfile"), pod_context(at.names, "appArmorProfile"));
+    let value = first(profile(own.clone()), profile(pod.clone()));
+    Source::Optional { value, present: first(own, pod), absent: Fact::Absent }
 }
 
 /// Nothing but what the service account's token volume holds.

@@ -12,7 +12,7 @@ mod test;
 
 use crate::cel::print::Expr;
 use crate::constraint::{Constraint, Fill, Items, Test};
-use crate::pod_view::{Field, Scope};
+use crate::pod_view::{Fact, Field, Scope};
 use field::{Source, source};
 use printed::Printed;
 
@@ -116,6 +116,7 @@ impl<'n> At<'n> {
             Source::Always(value) => test::of_value(test, &value),
             Source::Truth(holds) => test::of_truth(test, holds),
             Source::Kind(volume) => test::of_volume_type(test, &volume),
+            Source::Part { object, text } => test::of_part(test, object, text, or_absent || test.passes(Fact::Absent)),
             // A port without a host port is no item of the list.
             Source::Optional { value, .. } if field == Field::HostPort => test::of_optional(test, value, true),
             Source::Optional { value, absent, .. } => test::of_optional(test, value, or_absent || test.passes(absent)),
@@ -124,7 +125,9 @@ impl<'n> At<'n> {
 
     fn present(&self, field: Field) -> Printed {
         match source(field, self) {
-            Source::Optional { present, .. } => Printed::Expr(present.method("hasValue", [])),
+            Source::Optional { present, .. } | Source::Part { object: present, .. } => {
+                Printed::Expr(present.method("hasValue", []))
+            }
             _ => Printed::Constant(true),
         }
     }

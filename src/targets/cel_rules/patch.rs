@@ -22,7 +22,9 @@ pub fn patches(fills: &[Fill], names: &Names) -> Option<Expr> {
 /// Whether the old server would have written the pod's seccomp field into an annotation, which counts as a change.
 pub fn seccomp_is_copied(names: &Names) -> Expr {
     let at = At::pod(names);
-    let field::Source::Optional { value, .. } = field::source(Field::PodSeccomp, &at) else { return Expr::bool(false) };
+    let field::Source::Optional { value, .. } = field::source(Field::PodSeccomp, &at) else {
+        return Expr::bool(false);
+    };
     let annotations = Expr::name(names.pod).field("metadata").optional_field("annotations");
     let annotation = annotations.optional_field(POD_SECCOMP_ANNOTATION);
     let empty = || Expr::string("");
@@ -117,7 +119,9 @@ fn container_patches(fill: &Fill, names: &Names) -> Option<Expr> {
         Fill::Capabilities { add, drop } => ("/securityContext/capabilities", capabilities(&at, add, drop)),
         Fill::CopySeccompToAnnotation => return None,
     };
-    let Printed::Expr(settled) = at.settled_here(fill) else { return None };
+    let Printed::Expr(settled) = at.settled_here(fill) else {
+        return None;
+    };
     Some(for_containers(names, settled.negated(), path, value))
 }
 

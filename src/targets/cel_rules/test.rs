@@ -51,6 +51,18 @@ pub(super) fn of_optional(test: &Test, value: Expr, absent_passes: bool) -> Prin
     }
 }
 
+/// The test of a text within an optional object called `o`.
+pub(super) fn of_part(test: &Test, object: Expr, text: Expr, absent_passes: bool) -> Printed {
+    let stated = if let Test::Not(denied) = test { denied } else { test };
+    match (stated, of_value(test, &text)) {
+        (Test::OneOf(_), Printed::Expr(body)) => {
+            let judged = object.method("optMap", [Expr::name("o"), body]);
+            Printed::Expr(judged.method("orValue", [Expr::bool(absent_passes)]))
+        }
+        _ => of_optional(test, object.method("optMap", [Expr::name("o"), text]), absent_passes),
+    }
+}
+
 /// The one truth that passes.
 fn wanted_truth(test: &Test) -> Option<bool> {
     match test {
@@ -111,7 +123,9 @@ fn under(value: &Expr, prefix: &PathPrefix) -> Printed {
 /// The same categories in any order: as many of them, and each as often.
 fn same_level(value: &Expr, level: &str) -> Printed {
     let equal = Printed::Expr(value.clone().equals(Expr::string(level)));
-    let Some((sensitivity, categories)) = level.split_once(':') else { return equal };
+    let Some((sensitivity, categories)) = level.split_once(':') else {
+        return equal;
+    };
     let mut sorted: Vec<&str> = categories.split(',').collect();
     let (count, skipped) = (length(sorted.len()), length(sensitivity.chars().count() + 1));
     sorted.sort_unstable();

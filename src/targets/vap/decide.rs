@@ -95,7 +95,9 @@ impl NativePolicies<'_> {
         if !self.validates_pods || request.operation != "CREATE" {
             return;
         }
-        let Ok(mut view) = PodView::read(&request.object, &Release::default()) else { return };
+        let Ok(mut view) = PodView::read(&request.object, &Release::default()) else {
+            return;
+        };
         // Seccomp annotations are held against fields no more.
         view.seccomp.annotation = None;
         view.containers.iter_mut().for_each(|container| container.seccomp.annotation = None);

@@ -50,7 +50,8 @@ pub(super) fn emit(plan: &Plan<'_>) -> Emission {
     let fills = plan.options.target_minor >= MUTATING_SINCE;
     let names = ObjectNames::new(&plan.options);
     let mut documents = Vec::new();
-    if fills && plan.policies.iter().any(|policy| !policy.fills.is_empty()) || fills && needs_annotation(plan, form) {
+    let has_fills = plan.policies.iter().any(gaps::fills_something);
+    if fills && (has_fills || needs_annotation(plan, form)) {
         documents.push(("psp-mutating-policy.yaml", mutating::policy(plan, form, &names)));
         documents.push(("psp-mutating-policy-binding.yaml", mutating::binding(&names)));
     }

@@ -24,8 +24,6 @@ pub(super) fn gaps(plan: &Plan<'_>, form: Form, fills: bool) -> Vec<Gap> {
 /// `supplementalGroups: []` is refused under `MustRunAs`; the newer server shows CEL no empty lists.
 fn empty_groups(policy: &PlannedPolicy<'_>) -> Option<Gap> {
     let rule = policy.rules.iter().find(|rule| speaks_of_empty_groups(&rule.constraint))?;
-    let mut pod = smallest_pod();
-    pod["spec"]["securityContext"] = json!({"supplementalGroups": []});
     Some(Gap {
         code: "empty-supplemental-groups",
         policy: Some(policy.name.to_owned()),
@@ -34,7 +32,7 @@ fn empty_groups(policy: &PlannedPolicy<'_>) -> Option<Gap> {
             "an explicitly empty `supplementalGroups` was refused; native policies cannot tell it from an absent one, \
                   which is filled in"
                 .to_owned(),
-        witness: Some(pod),
+        witness: Some(pod(json!({"supplementalGroups": []}))),
     })
 }
 
@@ -46,7 +44,8 @@ fn speaks_of_empty_groups(constraint: &Constraint) -> bool {
     }
 }
 
-fn fills_something(policy: &PlannedPolicy<'_>) -> bool {
+/// Whether the policy writes what today's pods have a place for.
+pub(super) fn fills_something(policy: &PlannedPolicy<'_>) -> bool {
     policy.fills.iter().any(|fill| *fill != Fill::CopySeccompToAnnotation)
 }
 
@@ -59,13 +58,11 @@ fn lost_fills(policy: &PlannedPolicy<'_>) -> Gap {
             "what the policy fills in is not filled in before 1.36: such pods are admitted, and updated, as they are; \
                   write the values into the manifests"
                 .to_owned(),
-        witness: Some(smallest_pod()),
+        witness: Some(pod(json!({}))),
     }
 }
 
 fn claims(most: usize) -> Gap {
-    let mut pod = smallest_pod();
-    pod["metadata"]["annotations"] = json!({});
     Gap {
         code: "claimed-policy-only",
         policy: None,
@@ -74,13 +71,14 @@ fn claims(most: usize) -> Gap {
             "only the policy that the annotation `kubernetes.io/psp` names is judged, where the plug-in tried all of them: \
              at most {most} policies can be asked for at admission; freeze the grants to have all of them tried"
         ),
-        witness: Some(pod),
+        witness: Some(pod(json!({}))),
     }
 }
 
-fn smallest_pod() -> Value {
+/// The smallest pod with this security context.
+fn pod(context: Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "witness", "namespace": "default"},
-        "spec": {"containers": [{"name": "c", "image": "registry.example.com/app:1"}]},
+        "spec": {"securityContext": context, "containers": [{"name": "c", "image": "registry.example.com/app:1"}]},
     })
 }

@@ -9,6 +9,9 @@ use crate::cel::print::Expr;
 pub(super) const PLAIN: &str =
     "no PodSecurityPolicy that the requester or the pod's service account may use admits the pod";
 
+/// The plug-in's words where there is no policy at all.
+pub(super) const NO_POLICIES: &str = "PodSecurityPolicy: no providers available to validate pod request";
+
 /// The message as an expression.
 pub(super) fn expression(policies: &[PolicyRules<'_>]) -> Expr {
     let blocks = Expr::list(policies.iter().map(block)).method("join", [Expr::string(" ")]);

@@ -31,13 +31,16 @@ pub(super) fn policy(plan: &Plan<'_>, form: Form, fills: bool, objects: &ObjectN
             Expr::and([policy.admits_untouched(), may_use])
         })),
     };
-    let mut validation = json!({"expression": admitted.to_string(), "reason": "Forbidden"});
-    if policies.is_empty() {
-        validation["message"] = json!("PodSecurityPolicy: no providers available to validate pod request");
+    let validation = if policies.is_empty() {
+        json!({"expression": "false", "reason": "Forbidden", "message": message::NO_POLICIES})
     } else {
-        validation["message"] = json!(message::PLAIN);
-        validation["messageExpression"] = json!(message::expression(&policies).to_string());
-    }
+        json!({
+            "expression": admitted.to_string(),
+            "reason": "Forbidden",
+            "message": message::PLAIN,
+            "messageExpression": message::expression(&policies).to_string(),
+        })
+    };
     let mut rules = vec![resource_rule(&["CREATE", "UPDATE"], "pods")];
     if plan.options.cover_ephemeral_containers {
         rules.push(resource_rule(&["UPDATE"], "pods/ephemeralcontainers"));
