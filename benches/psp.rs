@@ -14,6 +14,11 @@ use psp_migrate::release::Release;
 use serde_json::Value;
 use support::{Recorded, admission_pod};
 
+/// The allocator of the released program.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -136,6 +136,7 @@ fn instant(time: Option<&Value>) -> (Option<Timestamp>, Option<&Value>) {
 mod tests {
     use serde_json::json;
 
+    use super::super::defaults::apply_defaults;
     use super::*;
 
     fn equal(a: &Value, b: &Value) -> bool {
@@ -197,6 +198,10 @@ mod tests {
         let old = json!({"metadata": {"name": "p", "resourceVersion": "1"}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}});
         let new = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "finalizers": ["x"], "ownerReferences": [{"name": "o"}]},
             "spec": {"dnsPolicy": "ClusterFirst", "containers": [{"name": "c", "image": "i:1", "imagePullPolicy": "IfNotPresent"}]}, "status": {"phase": "Running"}});
+        let [old, new] = [old, new].map(|mut pod| {
+            apply_defaults(object_type("v1", "Pod").unwrap(), &mut pod);
+            pod
+        });
         assert!(only_garbage_collection_fields_changed(&old, &new));
         let relabelled = json!({"metadata": {"name": "p", "labels": {"a": "b"}}, "spec": old["spec"]});
         assert!(!only_garbage_collection_fields_changed(&old, &relabelled));
