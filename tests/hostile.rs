@@ -22,7 +22,9 @@ fn read(text: &[u8], seconds: u64) -> Inventory {
             "{shown:?}"
         );
     }
-    assert!(start.elapsed() < Duration::from_secs(seconds), "{:?}", start.elapsed());
+    // A hang is meant, not a slow or busy machine.
+    let limit = Duration::from_secs(12 * seconds);
+    assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     let names: Vec<_> = inventory.pods.iter().filter_map(|pod| pod.value["metadata"]["name"].as_str()).collect();
     assert!(names.contains(&"first") && names.contains(&"last"), "{names:?} {:?}", inventory.problems);
     inventory
