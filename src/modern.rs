@@ -6,11 +6,14 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::admission::api_validation;
 use crate::cel::normalise::{normalise, pod_pointers};
+use crate::field_error::go_quote;
 use crate::input::printable;
 use crate::pod_view::{
-    APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, ContainerList, POD_SECCOMP_ANNOTATION, PSP_ANNOTATION,
+    APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, ContainerList, POD_SECCOMP_ANNOTATION, PSP_ANNOTATION, PodView,
 };
+use crate::release::Release;
 use crate::schema::{FindingKind, check, object_type};
 
 /// Why a server of this minor version sees another pod than 1.24 does, one reason each; none if it sees the same.
@@ -27,13 +30,28 @@ pub fn differences(pod: &Value, target_minor: u8) -> Vec<String> {
     reasons
 }
 
-/// Seccomp annotations that no field repeats: the old server carried them over into the field.
+/// Seccomp annotations that no field repeats: the old server carried them over into the field, or refused the pod where
+/// they contradict it.
 fn inert_annotations(pod: &Value) -> Vec<String> {
     let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
     let seccomp = |key: &&String| *key == POD_SECCOMP_ANNOTATION || key.starts_with(CONTAINER_SECCOMP_ANNOTATION);
     let keys = annotations.into_iter().flat_map(Map::keys).filter(seccomp);
-    let inert = keys.filter(|key| field_profile(pod, key).is_none());
+    let is_repeated = |key: &str| {
+        let annotation = annotations.and_then(|annotations| annotations.get(key));
+        field_profile(pod, key).zip(annotation).is_some_and(|(field, annotation)| repeats(field, annotation))
+    };
+    let inert = keys.filter(|key| !is_repeated(key));
     inert.map(|key| format!("the annotation `{}` has had no effect since 1.27", printable(key))).collect()
+}
+
+/// Whether a seccomp field says the same as an annotation.
+fn repeats(field: &Value, annotation: &Value) -> bool {
+    let text = |key: &str| field.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("type"), annotation.as_str().unwrap_or_default()) {
+        ("RuntimeDefault", "runtime/default" | "docker/default") | ("Unconfined", "unconfined") => true,
+        ("Localhost", annotation) => annotation.strip_prefix("localhost/") == Some(text("localhostProfile")),
+        _ => false,
+    }
 }
 
 /// The seccomp field that stands for an annotation, if it is set.
@@ -67,6 +85,18 @@ pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
         metadata.insert("annotations".to_owned(), Value::Object(kept));
     }
     without_empties(normalise(&pod, &pod_pointers))
+}
+
+/// What a newer server says when it refuses to create a pod, as far as filling it in can be the cause.
+pub(crate) fn refusal(pod: &Value, name: &str) -> Option<String> {
+    let mut view = PodView::read(pod, &Release::default()).ok()?;
+    // Seccomp annotations are held against fields no more.
+    view.seccomp.annotation = None;
+    view.containers.iter_mut().for_each(|container| container.seccomp.annotation = None);
+    let errors: Vec<String> = api_validation(&view).iter().map(ToString::to_string).collect();
+    let first = errors.first()?;
+    let list = if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };
+    Some(format!("Pod {} is invalid: {list}", go_quote(name)))
 }
 
 /// The AppArmor annotations as containers and profiles.
@@ -130,6 +160,8 @@ mod tests {
         let mut with_field = pod;
         with_field["spec"]["securityContext"] = json!({"seccompProfile": {"type": "RuntimeDefault"}});
         assert!(differences(&with_field, 30).is_empty());
+        with_field["spec"]["securityContext"]["seccompProfile"] = json!({"type": "Unconfined"});
+        assert_eq!(differences(&with_field, 30).len(), 1, "the old server refuses it, the newer one takes the field");
     }
 
     #[test]

@@ -4,16 +4,13 @@ use std::sync::Mutex;
 
 use serde_json::{Map, Value, json};
 
-use crate::admission::{Operation, api_validation};
+use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::normalise::{normalise, pod_pointers};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
-use crate::field_error::go_quote;
 use crate::input::default_pod;
 use crate::modern;
-use crate::pod_view::PodView;
 use crate::rbac::Rbac;
-use crate::release::Release;
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// Native policies and what stands around them, whoever wrote them.
@@ -95,17 +92,9 @@ impl NativePolicies<'_> {
         if !self.validates_pods || request.operation != "CREATE" {
             return;
         }
-        let Ok(mut view) = PodView::read(&request.object, &Release::default()) else {
-            return;
-        };
-        // Seccomp annotations are held against fields no more.
-        view.seccomp.annotation = None;
-        view.containers.iter_mut().for_each(|container| container.seccomp.annotation = None);
-        let errors: Vec<String> = api_validation(&view).iter().map(ToString::to_string).collect();
-        if let Some(first) = errors.first() {
-            let list = if errors.len() == 1 { first.clone() } else { format!("[{}]", errors.join(", ")) };
+        if let Some(refusal) = modern::refusal(&request.object, &request.name) {
             verdict.allowed = false;
-            verdict.messages.push(format!("Pod {} is invalid: {list}", go_quote(&request.name)));
+            verdict.messages.push(refusal);
         }
     }
 }
