@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::constraint::{Axis, Constraint, Fill};
 use crate::rbac::{GrantAtom, Rbac};
+use crate::release::Release;
 use crate::requests::PodRequest;
 
 /// What a target translates.
@@ -15,6 +16,8 @@ pub struct Plan<'a> {
     pub policies: Vec<PlannedPolicy<'a>>,
     /// The wiring, for classes of subjects.
     pub rbac: &'a Rbac,
+    /// The release whose plug-in is translated.
+    pub release: Release,
     /// How to emit.
     pub options: Options,
     /// What the plan was made of: it decides about pods as the old server did.
@@ -127,7 +130,15 @@ impl<'a> Plan<'a> {
                 parameters: cluster.parameters_of(policy.name()),
             }
         });
-        Self { policies: policies.collect(), rbac: cluster.rbac(), options, cluster, namespaces: &[], requests: &[] }
+        Self {
+            policies: policies.collect(),
+            rbac: cluster.rbac(),
+            release: *cluster.plugin().release(),
+            options,
+            cluster,
+            namespaces: &[],
+            requests: &[],
+        }
     }
 
     /// The plan with the namespaces and pods of the cluster, for targets that advise about them.

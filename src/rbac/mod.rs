@@ -18,7 +18,7 @@ mod objects;
 mod problems;
 mod roles;
 mod rules;
-mod selector;
+pub(crate) mod selector;
 mod validation;
 
 pub use catalog::InvalidObject;
