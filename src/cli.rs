@@ -207,7 +207,7 @@ pub enum Switch {
 /// What becomes of the policies.
 #[derive(Debug, Args)]
 pub struct Translation {
-    /// The engines to move to; may be repeated or separated by commas
+    /// The engines to move to: vap, gatekeeper, psa; may be repeated or separated by commas
     #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37
@@ -279,6 +279,7 @@ impl Translation {
 Examples:
   psp-migrate convert manifests/ --to vap -o out/
   psp-migrate convert manifests/ --to vap,psa -o out/ --target-version 1.34
+  psp-migrate convert manifests/ --to gatekeeper -o out/
   psp-migrate convert manifests/ --to vap -o out/ --diff")]
 pub struct Convert {
     /// What is read.

@@ -7,7 +7,7 @@
 //! ```text
 //!    PSP YAML ──► controls ──┐                       ┌──► targets::psa   labels per namespace
 //!    RBAC YAML ─► rbac ──────┼──► constraint, fill ──┼──► targets::vap   native CEL policies
-//!    Pod YAML ──► pod_view ──┘                       └──► …
+//!    Pod YAML ──► pod_view ──┘                       └──► targets::gatekeeper   one template, one constraint, mutators
 //! ```
 //!
 //! Data flows one way: `input → rbac → controls → plan → targets → compare → report`.

@@ -140,31 +140,39 @@ fn converting_twice_changes_nothing_and_foreign_files_stay() {
 
 #[test]
 fn the_worked_example_verifies_as_equal() {
-    let arguments =
-        ["verify", "golden/example/manifests", "--pods", "golden/example/samples", "--to", "vap", "--format", "json"];
-    let Run { code, stdout, .. } = run(&arguments);
-    let found: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((code, &found["targets"][0]["relation"]), (0, &Value::from("equal")), "{stdout}");
+    let arguments = ["verify", "golden/example/manifests", "--pods", "golden/example/samples", "--format", "json"];
+    for target in ["vap", "gatekeeper"] {
+        let Run { code, stdout, .. } = run(&[&arguments[..], &["--to", target]].concat());
+        let found: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((code, &found["targets"][0]["relation"]), (0, &Value::from("equal")), "{target}: {stdout}");
+    }
 }
 
 #[test]
 fn a_missing_document_shows() {
-    let folder = std::env::temp_dir().join(format!("psp-migrate-cut-{}", std::process::id()));
-    let out = folder.to_str().unwrap();
-    assert_eq!(run(&["convert", "golden/example/manifests", "--to", "vap", "-o", out]).code, 0);
-    let verify =
-        ["verify", "golden/example/manifests", "--pods", "golden/example/samples", "--to", "vap", "--against", out];
-    assert_eq!(run(&verify).code, 0);
-    for file in [
-        "psp-mutating-policy.yaml",
-        "psp-mutating-policy-binding.yaml",
-        "psp-validating-policy.yaml",
-        "psp-validating-policy-binding.yaml",
-    ] {
-        let kept = std::fs::read(folder.join(file)).unwrap();
-        std::fs::remove_file(folder.join(file)).unwrap();
-        assert_eq!(run(&verify).code, 1, "{file}");
-        std::fs::write(folder.join(file), kept).unwrap();
+    for target in ["vap", "gatekeeper"] {
+        let folder = std::env::temp_dir().join(format!("psp-migrate-cut-{target}-{}", std::process::id()));
+        let out = folder.to_str().unwrap();
+        assert_eq!(run(&["convert", "golden/example/manifests", "--to", target, "-o", out]).code, 0);
+        let verify = [
+            "verify",
+            "golden/example/manifests",
+            "--pods",
+            "golden/example/samples",
+            "--to",
+            target,
+            "--against",
+            out,
+        ];
+        assert_eq!(run(&verify).code, 0);
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let documents = files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+        for file in documents {
+            let kept = std::fs::read(file).unwrap();
+            std::fs::remove_file(file).unwrap();
+            assert_eq!(run(&verify).code, 1, "{}", file.display());
+            std::fs::write(file, kept).unwrap();
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }

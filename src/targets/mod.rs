@@ -4,6 +4,7 @@
 //! that was emitted, or that somebody else wrote. What a target cannot say is a gap with a witness, never silence.
 
 pub mod cel_rules;
+pub mod gatekeeper;
 pub mod psa;
 pub mod vap;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::plan::{Options, Plan};
 
 /// Every target, in the order in which reports list them.
-pub static TARGETS: [&dyn Target; 2] = [&vap::Vap, &psa::Psa];
+pub static TARGETS: [&dyn Target; 3] = [&vap::Vap, &gatekeeper::Gatekeeper, &psa::Psa];
 
 /// One engine.
 pub trait Target: Sync {

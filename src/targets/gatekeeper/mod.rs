@@ -1,0 +1,55 @@
+//! Gatekeeper: one generic Rego template, one constraint with the cluster's policies and grants, mutators for what is
+//! filled in.
+//!
+//! Gatekeeper joins constraints by *and*, policies of a cluster are joined by *or*: so all of them live in one constraint.
+//! Deciding evaluates the documents that are read back as Gatekeeper does: matching, parameter defaults, enforcement
+//! actions, mutators, and the template's Rego in an interpreter.
+
+mod constraint;
+mod decide;
+mod emit;
+mod grants;
+mod lint;
+mod matching;
+mod mutators;
+mod notes;
+mod review;
+mod schema;
+mod suite;
+mod template;
+
+pub use decide::Documents;
+pub use suite::{Case, suite};
+
+use serde_json::Value;
+
+use crate::plan::Plan;
+use crate::targets::{Context, Decider, Emission, Target};
+
+/// The target `gatekeeper`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gatekeeper;
+
+impl Target for Gatekeeper {
+    fn name(&self) -> &'static str {
+        "gatekeeper"
+    }
+
+    fn emit(&self, plan: &Plan<'_>) -> Emission {
+        emit::emission(plan)
+    }
+
+    fn read(&self, documents: &[Value], context: &Context<'_>) -> Box<dyn Decider> {
+        Box::new(Documents::read(documents, context.namespaces))
+    }
+}
+
+/// The text at a JSON pointer.
+fn text_at<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+/// The list at a JSON pointer, empty if there is none.
+fn list_at<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,212 @@
+//! Constraint templates, read back and made ready to run, whoever wrote them.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use regorus::{Engine, Value as RegoValue};
+use serde_json::Value;
+
+use super::emit::REGO;
+use super::{lint, list_at, text_at};
+use crate::targets::Unsupported;
+
+/// A template that can be evaluated.
+pub(super) struct Template {
+    /// The kind of its constraints.
+    pub(super) kind: String,
+    /// The schema of `spec.parameters`, for defaults.
+    pub(super) schema: Value,
+    program: Program,
+}
+
+/// Rego that is compiled.
+#[derive(Clone)]
+struct Program {
+    engine: Engine,
+    entry: String,
+    /// The keys that the Rego reads, where no others can matter.
+    words: Option<&'static BTreeSet<String>>,
+}
+
+/// One element of a template's `violation`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Violation(pub(super) String);
+
+impl Template {
+    /// Reads a `ConstraintTemplate`.
+    ///
+    /// # Errors
+    /// What in it cannot be evaluated here.
+    pub(super) fn read(document: &Value) -> Result<Self, Vec<Unsupported>> {
+        let name = text_at(document, "/metadata/name").unwrap_or_default();
+        let kind = text_at(document, "/spec/crd/spec/names/kind").unwrap_or_default().to_owned();
+        let unsupported = |path: &str, why: String| {
+            vec![Unsupported { document: format!("ConstraintTemplate/{name}"), path: path.to_owned(), why }]
+        };
+        let source = Source::of(document).map_err(|(path, why)| unsupported(path, why.to_owned()))?;
+        let program = source.program(name).map_err(|why| unsupported(source.path, why))?;
+        let schema = document.pointer("/spec/crd/spec/validation/openAPIV3Schema").cloned().unwrap_or_default();
+        Ok(Self { kind, schema, program })
+    }
+
+    /// The keys that the template reads, where it cannot tell reviews apart by others.
+    pub(super) fn words(&self) -> Option<&BTreeSet<String>> {
+        self.program.words
+    }
+
+    /// The violations of a review, sorted. An error of the evaluation counts as one, as it does in Gatekeeper from 3.12.
+    pub(super) fn violations(&self, input: RegoValue) -> Vec<Violation> {
+        let mut engine = self.program.engine.clone();
+        engine.set_input(input);
+        let found = match engine.eval_rule(self.program.entry.clone()) {
+            Ok(found) => found,
+            Err(error) => return vec![Violation(error.to_string())],
+        };
+        let Ok(set) = found.as_set() else { return Vec::new() };
+        let message = |violation: &RegoValue| violation["msg"].as_string().ok().map(|text| Violation(text.to_string()));
+        let mut violations: Vec<_> = set.iter().filter_map(message).collect();
+        violations.sort();
+        violations
+    }
+}
+
+/// The Rego of a template.
+struct Source<'a> {
+    rego: &'a str,
+    libraries: &'a [Value],
+    is_v1: bool,
+    path: &'static str,
+}
+
+impl<'a> Source<'a> {
+    fn of(document: &'a Value) -> Result<Self, (&'static str, &'static str)> {
+        let target = list_at(document, "/spec/targets").first().unwrap_or(&Value::Null);
+        let code = list_at(target, "/code");
+        let engine = |name: &str| code.iter().find(|code| text_at(code, "/engine") == Some(name));
+        if engine("K8sNativeValidation").is_some() {
+            let why = "where a template has CEL beside Rego, Gatekeeper runs the CEL, which is not evaluated here";
+            return Err(("spec.targets[0].code", why));
+        }
+        let legacy = text_at(target, "/rego").filter(|rego| !rego.is_empty());
+        let source = match (legacy, engine("Rego")) {
+            (Some(rego), _) => {
+                let libraries = list_at(target, "/libs");
+                Self { rego, libraries, is_v1: false, path: "spec.targets[0].rego" }
+            }
+            (None, Some(code)) => Self {
+                rego: text_at(code, "/source/rego").unwrap_or_default(),
+                libraries: list_at(code, "/source/libs"),
+                is_v1: text_at(code, "/source/version") == Some("v1"),
+                path: "spec.targets[0].code",
+            },
+            (None, None) => return Err(("spec.targets", "there is no Rego")),
+        };
+        let texts = source.libraries.iter().filter_map(Value::as_str).chain([source.rego]);
+        match texts.into_iter().any(|text| text.contains("data.inventory") || text.contains("external_data")) {
+            true => Err((source.path, "it reads the cluster's inventory or external data, which are not at hand")),
+            false => Ok(source),
+        }
+    }
+}
+
+impl Source<'_> {
+    /// The compiled program. The template of this project is compiled once.
+    fn program(&self, name: &str) -> Result<Program, String> {
+        static OWN: OnceLock<Result<Program, String>> = OnceLock::new();
+        if self.rego == REGO && self.libraries.is_empty() && !self.is_v1 {
+            let compile = || Ok(Program { words: Some(own_words()), ..self.compiled(name)? });
+            return OWN.get_or_init(compile).clone();
+        }
+        self.compiled(name)
+    }
+
+    fn compiled(&self, name: &str) -> Result<Program, String> {
+        let mut engine = Engine::new();
+        engine.set_rego_v0(!self.is_v1);
+        engine.set_strict_builtin_errors(false);
+        let mut add = |path, text: &str| engine.add_policy(path, text.to_owned()).map_err(|error| error.to_string());
+        let package = add(format!("{name}.rego"), self.rego)?;
+        for (index, library) in self.libraries.iter().enumerate() {
+            add(format!("{name}-lib-{index}.rego"), library.as_str().unwrap_or_default())?;
+        }
+        let findings = lint::findings(&engine);
+        if let Some(first) = findings.first() {
+            return Err(format!("{first} ({} such places)", findings.len()));
+        }
+        let entry = format!("{package}.violation");
+        // Clones share what the first evaluation compiles.
+        engine.set_input(RegoValue::new_object());
+        engine.eval_rule(entry.clone()).map_err(|error| error.to_string())?;
+        Ok(Program { engine, entry, words: None })
+    }
+}
+
+/// The keys that this project's Rego can read: it reads none but those that it spells out, and annotations whose keys start
+/// with a text that it spells out.
+fn own_words() -> &'static BTreeSet<String> {
+    static WORDS: OnceLock<BTreeSet<String>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let quoted = REGO.split('"').skip(1).step_by(2);
+        let fields = REGO.split(|c: char| !c.is_ascii_alphanumeric());
+        quoted.chain(fields).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TESTS: &str = include_str!("../../../templates/gatekeeper/podsecuritypolicyset_test.rego");
+
+    #[test]
+    fn the_tests_that_stand_beside_the_template_pass() {
+        let mut engine = Engine::new();
+        engine.set_rego_v0(true);
+        engine.set_strict_builtin_errors(false);
+        let package = engine.add_policy("template.rego".to_owned(), REGO.to_owned()).unwrap();
+        engine.add_policy("test.rego".to_owned(), TESTS.to_owned()).unwrap();
+        let names = TESTS.lines().filter(|line| line.starts_with("test_"));
+        let names: Vec<_> = names.filter_map(|line| line.split_once(' ')).map(|(name, _)| name).collect();
+        assert!(names.len() > 5);
+        for name in names {
+            let mut engine = engine.clone();
+            engine.set_input(RegoValue::new_object());
+            assert_eq!(engine.eval_rule(format!("{package}.{name}")).unwrap(), RegoValue::from(true), "{name}");
+        }
+    }
+
+    fn read(spec: Value) -> Result<Template, Vec<Unsupported>> {
+        Template::read(&json!({"metadata": {"name": "t"}, "spec": {"targets": [spec]}}))
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_named() {
+        let why = |spec| read(spec).err().unwrap().remove(0).why;
+        assert!(why(json!({})).contains("no Rego"));
+        assert!(why(json!({"code": [{"engine": "K8sNativeValidation"}]})).contains("CEL"));
+        assert!(
+            why(json!({"rego": "package t\nviolation[{\"msg\": \"x\"}] { data.inventory.cluster }"}))
+                .contains("inventory")
+        );
+        assert!(
+            why(json!({"rego": "package t\nviolation[{\"msg\": \"x\"}] { not startswith(input.a, \"x\") }"}))
+                .contains("negation")
+        );
+        assert!(why(json!({"rego": "no rego"})).contains("error"));
+    }
+
+    #[test]
+    fn a_template_of_somebody_else_is_evaluated() {
+        let rego =
+            "package t\nviolation[{\"msg\": msg}] { input.review.object.spec.hostPID; msg := input.parameters.text }";
+        let template = read(json!({"code": [{"engine": "Rego", "source": {"rego": rego}}]}))
+            .unwrap_or_else(|why| panic!("{why:?}"));
+        let ask = |pid: bool| {
+            let input = json!({"review": {"object": {"spec": {"hostPID": pid}}}, "parameters": {"text": "no"}});
+            template.violations(RegoValue::from(input))
+        };
+        assert_eq!(ask(true), [Violation("no".to_owned())]);
+        assert_eq!(ask(false), []);
+    }
+}
