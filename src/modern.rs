@@ -1,8 +1,9 @@
 //! A pod of the old server in the terms of a newer one.
 //!
 //! Since 1.24 seccomp annotations lost their effect (1.27), AppArmor got a field (1.30; its annotations are carried over
-//! into it), and pods got fields that the old server drops. Tried on a 1.37 server; sources: KEP-135 (seccomp), KEP-24
-//! (AppArmor).
+//! into it), and pods got fields that the old server drops. An empty list of supplemental groups, which a plug-in inside
+//! the server could tell from an absent one, is left out of what CEL and webhooks are shown. Tried on a 1.37 server;
+//! sources: KEP-135 (seccomp), KEP-24 (AppArmor).
 
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,11 @@ pub fn differences(pod: &Value, target_minor: u8) -> Vec<String> {
     let mut reasons = Vec::new();
     if target_minor >= 27 {
         reasons.extend(inert_annotations(pod));
+    }
+    if pod.pointer("/spec/securityContext/supplementalGroups").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        let reason = "`spec.securityContext.supplementalGroups` is empty, which no policy outside of the server can tell \
+                      from absent";
+        reasons.push(reason.to_owned());
     }
     if let Some(pod_type) = object_type("v1", "Pod") {
         let newer =
@@ -151,6 +157,13 @@ fn is_empty(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_list_of_groups_is_seen_as_none() {
+        let with = |groups: Value| json!({"spec": {"securityContext": {"supplementalGroups": groups}}});
+        assert_eq!(differences(&with(json!([])), 30).len(), 1);
+        assert!(differences(&with(json!([1])), 30).is_empty() && differences(&with(Value::Null), 30).is_empty());
+    }
 
     #[test]
     fn a_seccomp_annotation_without_its_field_is_seen_otherwise() {
