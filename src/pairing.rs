@@ -93,7 +93,7 @@ fn request(namespace: &str, account: &str, mut pod: Value) -> PodRequest {
     if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
         spec.insert("serviceAccountName".to_owned(), json!(account));
         spec.insert("automountServiceAccountToken".to_owned(), json!(false));
-        spec.entry("containers").or_insert_with(|| json!([{"name": "main", "image": "image"}]));
+        spec.entry("containers").or_insert_with(|| json!([{"name": "main", "image": "example"}]));
     }
     default_pod(&mut pod);
     admit_service_account(&mut pod, None, 24);

@@ -32,11 +32,10 @@ pub fn combinations(axes: &[Axis]) -> impl Iterator<Item = Vec<Edit>> {
     })
 }
 
-/// A pod for every combination of the axes' values, with one container, in the list of this name. Nothing else is set:
-/// the API server would ask for more.
+/// A pod for every combination of the axes' values, with one container, in the list of this name. Nothing else is set.
 pub fn boundary_pods(axes: &[Axis], list: &'static str) -> impl Iterator<Item = Value> {
     combinations(axes).map(move |edits| {
-        let mut pod = json!({"metadata": {"name": "p"}, "spec": {list: [{"name": CONTAINER}]}});
+        let mut pod = json!({"metadata": {"name": "p"}, "spec": {list: [{"name": CONTAINER, "image": "example"}]}});
         for edit in &edits {
             edit.write(&mut pod, list);
         }
@@ -129,8 +128,8 @@ mod tests {
         ];
         let pods: Vec<Value> = boundary_pods(&axes, "containers").collect();
         let spec = |container: Value| json!({"containers": [container], "volumes": [{"hostPath": {"path": "/"}, "name": "v"}]});
-        assert_eq!(pods[0]["spec"], spec(json!({"name": "c", "volumeMounts": [{"name": "v"}]})));
-        assert_eq!(pods[1]["spec"], spec(json!({"name": "c"})));
+        assert_eq!(pods[0]["spec"], spec(json!({"name": "c", "image": "example", "volumeMounts": [{"name": "v"}]})));
+        assert_eq!(pods[1]["spec"], spec(json!({"name": "c", "image": "example"})));
         assert_eq!(pods[0]["metadata"], json!({"name": "p"}));
     }
 

@@ -11,6 +11,59 @@ pub fn default_pod(pod: &mut Value) {
     }
 }
 
+/// The pod as somebody would write it: without what [`default_pod`] fills in again, and without the older alias of
+/// `serviceAccountName`.
+pub fn without_defaults(pod: &Value) -> Value {
+    let mut written = pod.clone();
+    let name = written.pointer("/spec/serviceAccountName").cloned();
+    if let Some(spec) = written.get_mut("spec").and_then(Value::as_object_mut)
+        && spec.get("serviceAccount") == name.as_ref()
+    {
+        spec.remove("serviceAccount");
+    }
+    let mut defaulted = written.clone();
+    default_pod(&mut defaulted);
+    let mut pointers = Vec::new();
+    push_pointers(&written, "", &mut pointers);
+    for pointer in pointers.iter().rev() {
+        let mut shorter = written.clone();
+        remove(&mut shorter, pointer);
+        let mut again = shorter.clone();
+        default_pod(&mut again);
+        if again == defaulted {
+            written = shorter;
+        }
+    }
+    written
+}
+
+/// The pointers of all keys of all objects, each after that of the object it stands in.
+fn push_pointers(value: &Value, at: &str, pointers: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(key, value)| (escaped(key), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        _ => return,
+    };
+    for (step, child) in children {
+        let pointer = format!("{at}/{step}");
+        if value.is_object() {
+            pointers.push(pointer.clone());
+        }
+        push_pointers(child, &pointer, pointers);
+    }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+fn remove(root: &mut Value, pointer: &str) {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
+    if let Some(Value::Object(fields)) = root.pointer_mut(parent) {
+        fields.shift_remove(&key.replace("~1", "/").replace("~0", "~"));
+    }
+}
+
 /// Where a service account's token is mounted.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -149,6 +202,24 @@ mod tests {
         assert_eq!(spec["initContainers"][0]["volumeMounts"], json!([mount]));
         assert_eq!(spec["containers"][0]["volumeMounts"][1], mount);
         assert!(spec["ephemeralContainers"][0].get("volumeMounts").is_none());
+    }
+
+    #[test]
+    fn a_pod_is_shown_as_it_was_written() {
+        let written = json!({
+            "metadata": {"name": "p", "annotations": {"a/b~c": ""}},
+            "spec": {
+                "hostNetwork": true, "serviceAccountName": "web", "automountServiceAccountToken": false,
+                "securityContext": {"runAsUser": 0},
+                "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80}], "securityContext": {"privileged": false}}],
+                "volumes": [{"name": "v", "hostPath": {"path": "/x"}}],
+            },
+        });
+        let mut admitted = written.clone();
+        default_pod(&mut admitted);
+        admit_service_account(&mut admitted, None, 24);
+        assert_ne!(admitted, written);
+        assert_eq!(without_defaults(&admitted), written);
     }
 
     #[test]

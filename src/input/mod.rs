@@ -24,7 +24,7 @@ mod sort_out;
 mod workload;
 mod yaml;
 
-pub use defaulting::{account_name, admit_service_account, default_pod};
+pub use defaulting::{account_name, admit_service_account, default_pod, without_defaults};
 pub use documents::RawDocument;
 pub use files::{objects_in_text, read_objects, stream, stream_from};
 pub use inventory::Inventory;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::compare::{Agreement, Comparison};
+use crate::input::without_defaults;
 use crate::requests::PodRequest;
 use crate::targets::{Gap, Unsupported};
 
@@ -83,7 +84,7 @@ pub struct Difference {
     pub fields: Vec<String>,
     /// Why the two servers do not see the same pod, or what cannot be evaluated.
     pub reasons: Vec<String>,
-    /// The pod to try.
+    /// The pod to try, as somebody would write it.
     pub pod: Value,
     /// The pod after PodSecurityPolicy's fills, where fills differ.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +134,7 @@ impl Difference {
             target_messages: comparison.target.messages.clone(),
             fields: psp.denials.iter().map(|denial| denial.field.clone()).collect(),
             reasons: comparison.seen_otherwise.iter().cloned().chain(unsupported).collect(),
-            pod: request.pod.clone(),
+            pod: without_defaults(&request.pod),
             psp_pod: psp.pod.clone().filter(|_| fills_differ),
             target_pod: Some(comparison.target.pod.clone()).filter(|_| fills_differ),
         })
