@@ -30,16 +30,16 @@ impl Plugin {
         mutation: Mutation,
     ) -> Option<Choice<'a>> {
         let mut first_filled = None;
-        for (by, policy) in self.order(pod, mutation) {
-            let needs_fill_only = mutation == Mutation::Forbidden || first_filled.is_some();
-            if !usable(by) {
+        for (by, policy) in self.order(pod, mutation).filter(|(by, _)| usable(*by)) {
+            if mutation == Mutation::Forbidden || first_filled.is_some() {
+                if !policy.fills_in(pod) && admits(policy, pod) {
+                    return Some(Choice { by, filled: None });
+                }
                 continue;
             }
             match policy.filled(pod) {
                 None if admits(policy, pod) => return Some(Choice { by, filled: None }),
-                Some(filled) if !needs_fill_only && admits(policy, &filled) => {
-                    first_filled = Some(Choice { by, filled: Some(filled) });
-                }
+                Some(filled) if admits(policy, &filled) => first_filled = Some(Choice { by, filled: Some(filled) }),
                 _ => {}
             }
         }

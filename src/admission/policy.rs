@@ -58,9 +58,18 @@ impl AdmissionPolicy {
 
     /// The pod after the policy's fills, if they change it.
     pub(super) fn filled<'a>(&'a self, pod: &PodView<'a>) -> Option<PodView<'a>> {
+        // Most policies leave most pods as they are, so nothing is copied before a fill is known to have an effect.
+        let first = self.fills.iter().position(|fill| fill.changes(pod))?;
         let mut filled = pod.clone();
-        let changed = self.fills.iter().fold(false, |changed, fill| fill.apply(&mut filled) | changed);
-        changed.then_some(filled)
+        for fill in self.fills.iter().skip(first) {
+            fill.apply(&mut filled);
+        }
+        Some(filled)
+    }
+
+    /// Whether the policy's fills change the pod.
+    pub(super) fn fills_in(&self, pod: &PodView<'_>) -> bool {
+        self.fills.iter().any(|fill| fill.changes(pod))
     }
 
     /// Adds what the policy denies in the pod, fills applied, in upstream's order.

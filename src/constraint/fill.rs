@@ -54,6 +54,24 @@ impl Fill {
         Self::SetIfAbsent { at, value, unless_set: None }
     }
 
+    /// Whether the fill would change the pod.
+    pub fn changes(&self, pod: &PodView<'_>) -> bool {
+        match self {
+            Self::SetIfAbsent { at, .. } if at.scope() == Scope::Pod => pod.fact(*at) == Fact::Absent,
+            Self::SetIfAbsent { at, unless_set, .. } => {
+                pod.containers.iter().any(|container| is_silent(pod, container, *at, *unless_set))
+            }
+            Self::Capabilities { add, drop } => {
+                let lacks_some = |container: &Container<'_>| {
+                    let own = container.capabilities.as_ref().unwrap_or(&NO_CAPABILITIES);
+                    missing_adds(own, add).next().is_some() || missing_drops(own, drop).next().is_some()
+                };
+                pod.containers.iter().any(lacks_some)
+            }
+            Self::CopySeccompToAnnotation => seccomp_to_copy(&pod.seccomp).is_some(),
+        }
+    }
+
     /// Applies the fill and tells whether it changed the pod.
     pub fn apply<'a>(&'a self, pod: &mut PodView<'a>) -> bool {
         match self {
@@ -73,21 +91,17 @@ fn set_if_absent<'a>(pod: &mut PodView<'a>, at: Field, value: &'a Setting, unles
     }
     let mut changed = false;
     for index in 0..pod.containers.len() {
-        if is_silent(pod, index, at, unless_set)
-            && let Some(container) = pod.containers.get_mut(index)
-        {
+        let silent = pod.containers.get(index).is_some_and(|container| is_silent(pod, container, at, unless_set));
+        if let Some(container) = pod.containers.get_mut(index).filter(|_| silent) {
             changed |= set_on_container(container, at, value);
         }
     }
     changed
 }
 
-fn is_silent(pod: &PodView<'_>, index: usize, at: Field, unless_set: Option<Field>) -> bool {
-    let is_silent = |container| {
-        let absent = |field| pod.container_fact(container, field) == Fact::Absent;
-        absent(at) && unless_set.is_none_or(absent)
-    };
-    pod.containers.get(index).is_some_and(is_silent)
+fn is_silent(pod: &PodView<'_>, container: &Container<'_>, at: Field, unless_set: Option<Field>) -> bool {
+    let absent = |field| pod.container_fact(container, field) == Fact::Absent;
+    absent(at) && unless_set.is_none_or(absent)
 }
 
 fn set_on_pod<'a>(pod: &mut PodView<'a>, at: Field, value: &'a Setting) -> bool {
@@ -116,33 +130,42 @@ fn set_on_container<'a>(container: &mut Container<'a>, at: Field, value: &'a Set
 }
 
 fn copy_seccomp(seccomp: &mut Seccomp<'_>) -> bool {
-    let annotated = seccomp.annotation.as_deref().is_some_and(|profile| !profile.is_empty());
-    match &seccomp.field {
-        Some(field) if !annotated && !field.is_empty() => {
-            seccomp.annotation = Some(field.clone());
-            true
-        }
-        _ => false,
-    }
-}
-
-fn add_capabilities<'a>(container: &mut Container<'a>, default_add: &'a [String], required_drop: &'a [String]) -> bool {
-    let empty = Capabilities::default();
-    let own = container.capabilities.as_ref().unwrap_or(&empty);
-    let absent_from = |list: &[&str], name: &str| !list.contains(&name);
-    let added = default_add.iter().filter(|name| absent_from(&own.drop, name) && absent_from(&own.add, name));
-    let dropped = required_drop.iter().filter(|name| absent_from(&own.drop, name));
-    let (added, dropped): (Vec<_>, Vec<_>) = (added.collect(), dropped.collect());
-    if added.is_empty() && dropped.is_empty() {
+    let Some(profile) = seccomp_to_copy(seccomp).cloned() else {
         return false;
-    }
-    let capabilities = Capabilities { add: union(&own.add, added), drop: union(&own.drop, dropped) };
-    container.capabilities = Some(capabilities);
+    };
+    seccomp.annotation = Some(profile);
     true
 }
 
-fn union<'a>(own: &[&'a str], more: Vec<&'a String>) -> Vec<&'a str> {
-    let mut list: Vec<&str> = own.iter().copied().chain(more.into_iter().map(String::as_str)).collect();
+/// The field's profile, where the annotation is to take it over.
+fn seccomp_to_copy<'s, 'a>(seccomp: &'s Seccomp<'a>) -> Option<&'s Cow<'a, str>> {
+    let annotated = seccomp.annotation.as_deref().is_some_and(|profile| !profile.is_empty());
+    seccomp.field.as_ref().filter(|field| !annotated && !field.is_empty())
+}
+
+static NO_CAPABILITIES: Capabilities<'static> = Capabilities { add: Vec::new(), drop: Vec::new() };
+
+fn add_capabilities<'a>(container: &mut Container<'a>, default_add: &'a [String], required_drop: &'a [String]) -> bool {
+    let own = container.capabilities.as_ref().unwrap_or(&NO_CAPABILITIES);
+    let added: Vec<_> = missing_adds(own, default_add).collect();
+    let dropped: Vec<_> = missing_drops(own, required_drop).collect();
+    if added.is_empty() && dropped.is_empty() {
+        return false;
+    }
+    container.capabilities = Some(Capabilities { add: union(&own.add, added), drop: union(&own.drop, dropped) });
+    true
+}
+
+fn missing_adds<'p>(own: &Capabilities<'_>, default_add: &'p [String]) -> impl Iterator<Item = &'p str> {
+    missing_drops(own, default_add).filter(|name| !own.add.contains(name))
+}
+
+fn missing_drops<'p>(own: &Capabilities<'_>, required_drop: &'p [String]) -> impl Iterator<Item = &'p str> {
+    required_drop.iter().map(String::as_str).filter(|name| !own.drop.contains(name))
+}
+
+fn union<'a>(own: &[&'a str], more: Vec<&'a str>) -> Vec<&'a str> {
+    let mut list = [own, &more].concat();
     list.sort_unstable();
     list.dedup();
     list

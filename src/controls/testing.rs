@@ -146,7 +146,8 @@ pub(crate) fn lowering_is_faithful_in(release: Release, control: &Control, polic
 fn filling_is_settled(fills: &[Fill], constraint: &Constraint, pod: &PodView<'_>) {
     let mut filled = pod.clone();
     for fill in fills {
-        fill.apply(&mut filled);
+        let expected = fill.changes(&filled);
+        assert_eq!(fill.apply(&mut filled), expected, "{fill:?} of {pod:?}");
     }
     let mut again = filled.clone();
     assert!(!fills.iter().any(|fill| fill.apply(&mut again)), "filling twice changes {filled:?} to {again:?}");
