@@ -15,8 +15,8 @@ pub(super) struct Constraint {
     pub(super) action: Action,
     /// Which requests it looks at.
     pub(super) matches: Match,
-    /// Its parameters, defaults included.
-    pub(super) parameters: RegoValue,
+    /// The whole object, with the defaults of its parameters.
+    pub(super) document: Value,
 }
 
 /// What a violation does to an admission request.
@@ -47,9 +47,19 @@ impl Constraint {
         let action = action(document).map_err(|why| unsupported("spec.enforcementAction", why))?;
         let matches = document.pointer("/spec/match").unwrap_or(&Value::Null);
         let matches = Match::read(matches).map_err(|(path, why)| unsupported(&format!("spec.match{path}"), why))?;
-        let mut parameters = document.pointer("/spec/parameters").cloned().unwrap_or(Value::Object(Map::new()));
-        apply_defaults(&mut parameters, schema);
-        Ok(Self { action, matches, parameters: RegoValue::from(parameters), name })
+        let mut document = document.clone();
+        let parameters = || Value::Object(Map::new());
+        if let Some(spec) = document.as_object_mut().map(|fields| fields.entry("spec").or_insert_with(parameters))
+            && let Some(spec) = spec.as_object_mut()
+        {
+            apply_defaults(spec.entry("parameters").or_insert_with(parameters), schema);
+        }
+        Ok(Self { action, matches, document, name })
+    }
+
+    /// The parameters, as Rego gets them.
+    pub(super) fn rego_parameters(&self) -> RegoValue {
+        self.document.pointer("/spec/parameters").cloned().map(RegoValue::from).unwrap_or_else(RegoValue::new_object)
     }
 }
 

@@ -1,15 +1,15 @@
 //! What Gatekeeper makes of a request, by the documents that were read back: mutators first, then every constraint.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use regorus::Value as RegoValue;
 use serde_json::Value;
 
 use super::constraint::{Action, Constraint};
+use super::judge::Judge;
 use super::matching::{Fit, Subject, labels_of};
 use super::mutators::{Mutator, apply_all};
-use super::review::{as_written, outline, review};
+use super::review::as_written;
 use super::template::{Template, Violation};
 use super::text_at;
 use crate::admission::Operation;
@@ -18,27 +18,26 @@ use crate::targets::{AdmissionRequest, Decider, TargetVerdict, Unsupported};
 
 /// Templates, constraints and mutators, ready to run.
 pub struct Documents {
-    constraints: Vec<Ready>,
+    constraints: Vec<Judge>,
     mutators: Vec<Mutator>,
-    namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    namespaces: BTreeMap<String, Namespace>,
     unsupported: Vec<Unsupported>,
     validates_pods: bool,
 }
 
-/// A constraint with its template, and the answers that it has given.
-struct Ready {
-    constraint: Constraint,
-    template: Arc<Template>,
-    answers: Mutex<HashMap<String, Arc<[Violation]>>>,
+/// A namespace that is known.
+struct Namespace {
+    object: Value,
+    labels: BTreeMap<String, String>,
 }
-
-/// How many answers a constraint keeps.
-const KEPT_ANSWERS: usize = 100_000;
 
 impl Documents {
     /// Reads what Gatekeeper would act on; everything else is passed over.
     pub fn read(documents: &[Value], namespaces: &[Value]) -> Self {
-        let namespace = |object: &Value| Some((text_at(object, "/metadata/name")?.to_owned(), labels_of(object)));
+        let namespace = |object: &Value| {
+            let name = text_at(object, "/metadata/name")?.to_owned();
+            Some((name, Namespace { object: object.clone(), labels: labels_of(object) }))
+        };
         let mut read = Self {
             constraints: Vec::new(),
             mutators: Vec::new(),
@@ -83,10 +82,7 @@ impl Documents {
             return self.unsupported.push(Unsupported { document, path: "kind".to_owned(), why });
         };
         match Constraint::read(document, &template.schema) {
-            Ok(constraint) => {
-                let answers = Mutex::default();
-                self.constraints.push(Ready { constraint, template: Arc::clone(template), answers });
-            }
+            Ok(constraint) => self.constraints.push(Judge::new(constraint, template)),
             Err(unsupported) => self.unsupported.push(unsupported),
         }
     }
@@ -100,9 +96,10 @@ impl Decider for Documents {
             unsupported: self.unsupported.clone(),
             ..TargetVerdict::default()
         };
-        let labels = self.namespaces.get(request.namespace);
+        let namespace = self.namespaces.get(request.namespace);
         // The mutating webhook is not sent subresources unless somebody adds them to its rules.
         if request.subresource.is_empty() {
+            let labels = namespace.map(|namespace| &namespace.labels);
             let subject = Subject { namespace: request.namespace, namespace_labels: labels, pod: &verdict.pod };
             match apply_all(&self.mutators, request.operation, subject) {
                 Ok(Some(pod)) => verdict.pod = as_written(&pod),
@@ -115,9 +112,10 @@ impl Decider for Documents {
         if self.validates_pods && request.operation == Operation::Create {
             verdict.messages.extend(modern::refusal(&verdict.pod, request.name));
         }
-        for ready in &self.constraints {
-            let lines = ready.lines(request, &verdict.pod, labels);
-            match ready.constraint.action {
+        for judge in &self.constraints {
+            let (lines, unsupported) = lines(judge, request, &verdict.pod, namespace);
+            verdict.unsupported.extend(unsupported);
+            match judge.constraint.action {
                 Action::Deny => verdict.messages.extend(lines),
                 Action::Warn => verdict.warnings.extend(lines),
                 Action::DryRun | Action::Off => {}
@@ -132,50 +130,28 @@ impl Decider for Documents {
     }
 }
 
-impl Ready {
-    /// What the constraint says against the pod, as the client reads it.
-    fn lines(
-        &self,
-        request: &AdmissionRequest<'_>,
-        pod: &Value,
-        labels: Option<&BTreeMap<String, String>>,
-    ) -> Vec<String> {
-        let name = &self.constraint.name;
-        if matches!(self.constraint.action, Action::Off | Action::DryRun) {
-            return Vec::new();
-        }
-        let fits =
-            |pod| self.constraint.matches.fits(Subject { namespace: request.namespace, namespace_labels: labels, pod });
-        let (new, old) = (fits(pod), request.old_object.map(fits));
-        if new == Fit::UnknownNamespace || old == Some(Fit::UnknownNamespace) {
-            return vec![format!("[{name}] Namespace is not cached in OPA.")];
-        }
-        if new == Fit::No && old != Some(Fit::Yes) {
-            return Vec::new();
-        }
-        self.violations(request, pod).iter().map(|Violation(message)| format!("[{name}] {message}")).collect()
+/// What a constraint says against the pod, as the client reads it, and what of it could not be evaluated.
+fn lines(
+    judge: &Judge,
+    request: &AdmissionRequest<'_>,
+    pod: &Value,
+    namespace: Option<&Namespace>,
+) -> (Vec<String>, Vec<Unsupported>) {
+    let Constraint { name, action, matches, .. } = &judge.constraint;
+    if matches!(action, Action::Off | Action::DryRun) {
+        return Default::default();
     }
-
-    /// The violations; pods that the template cannot tell apart are evaluated once.
-    fn violations(&self, request: &AdmissionRequest<'_>, pod: &Value) -> Arc<[Violation]> {
-        let review = match self.template.words() {
-            Some(words) => outline(request, pod, words),
-            None => review(request, pod),
-        };
-        let key = review.to_string();
-        let known = |answers: &HashMap<String, Arc<[Violation]>>| answers.get(&key).map(Arc::clone);
-        if let Some(answer) = known(&self.answers.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return answer;
-        }
-        let input = [("review", RegoValue::from(review)), ("parameters", self.constraint.parameters.clone())];
-        let input: BTreeMap<_, _> = input.into_iter().map(|(key, value)| (RegoValue::from(key), value)).collect();
-        let answer: Arc<[Violation]> = self.template.violations(RegoValue::from(input)).into();
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() < KEPT_ANSWERS {
-            answers.insert(key, Arc::clone(&answer));
-        }
-        answer
+    let labels = namespace.map(|namespace| &namespace.labels);
+    let fits = |pod| matches.fits(Subject { namespace: request.namespace, namespace_labels: labels, pod });
+    let (new, old) = (fits(pod), request.old_object.map(fits));
+    if new == Fit::UnknownNamespace || old == Some(Fit::UnknownNamespace) {
+        return (vec![format!("[{name}] Namespace is not cached in OPA.")], Vec::new());
     }
+    if new == Fit::No && old != Some(Fit::Yes) {
+        return Default::default();
+    }
+    let (violations, unsupported) = judge.violations(request, pod, namespace.map(|namespace| &namespace.object));
+    (violations.iter().map(|Violation(message)| format!("[{name}] {message}")).collect(), unsupported)
 }
 
 fn of_group<'a>(documents: &'a [Value], group: &str) -> impl Iterator<Item = &'a Value> {

@@ -5,13 +5,16 @@
 //! Deciding evaluates the documents that are read back as Gatekeeper does: matching, parameter defaults, enforcement
 //! actions, mutators, and the template's Rego in an interpreter.
 
+mod answers;
 mod constraint;
 mod decide;
 mod emit;
 mod grants;
+mod judge;
 mod lint;
 mod matching;
 mod mutators;
+mod native;
 mod notes;
 mod review;
 mod schema;

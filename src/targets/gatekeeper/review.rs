@@ -2,11 +2,8 @@
 //!
 //! The API server writes pods without nulls, empty lists and the like; what it does not write, no webhook can see.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::admission::Operation;
 use crate::cel::normalise::{normalise, pod_pointers};
 use crate::targets::AdmissionRequest;
 
@@ -37,39 +34,4 @@ pub(super) fn review(request: &AdmissionRequest<'_>, pod: &Value) -> Value {
         map.extend(given.map(|(key, text)| (key.to_owned(), json!(text))));
     }
     review
-}
-
-/// What a template that reads no other keys than `words` can tell apart of a review. Pods with the same outline are decided
-/// alike. An UPDATE is compared with the stored pod as a whole, so nothing is left out of it.
-pub(super) fn outline(request: &AdmissionRequest<'_>, pod: &Value, words: &BTreeSet<String>) -> Value {
-    if request.operation != Operation::Create {
-        return review(request, pod);
-    }
-    let is_read = |key: &str| {
-        let (prefix, _) = key.rsplit_once('/').unwrap_or_default();
-        words.contains(key) || (!prefix.is_empty() && words.contains(key.get(..=prefix.len()).unwrap_or_default()))
-    };
-    let mut object = parts(pod, &is_read);
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("name");
-    }
-    json!({
-        "operation": request.operation.name(),
-        "subResource": request.subresource,
-        "namespace": request.namespace,
-        "userInfo": {"username": request.user, "groups": request.groups},
-        "object": object,
-    })
-}
-
-/// Of a value only the keys for which `is_read` answers true.
-fn parts(value: &Value, is_read: &impl Fn(&str) -> bool) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| is_read(key));
-            Value::Object(kept.map(|(key, value)| (key.clone(), parts(value, is_read))).collect())
-        }
-        Value::Array(items) => items.iter().map(|item| parts(item, is_read)).collect(),
-        other => other.clone(),
-    }
 }

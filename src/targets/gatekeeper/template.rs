@@ -1,12 +1,12 @@
 //! Constraint templates, read back and made ready to run, whoever wrote them.
 
-use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use regorus::{Engine, Value as RegoValue};
 use serde_json::Value;
 
 use super::emit::REGO;
+use super::native::Native;
 use super::{lint, list_at, text_at};
 use crate::targets::Unsupported;
 
@@ -16,16 +16,24 @@ pub(super) struct Template {
     pub(super) kind: String,
     /// The schema of `spec.parameters`, for defaults.
     pub(super) schema: Value,
-    program: Program,
+    /// What judges.
+    pub(super) code: Code,
+}
+
+/// A template's program.
+pub(super) enum Code {
+    /// In Rego.
+    Rego(Program),
+    /// In CEL, which counts where a template has both.
+    Native(Native),
 }
 
 /// Rego that is compiled.
 #[derive(Clone)]
-struct Program {
+pub(super) struct Program {
     engine: Engine,
-    entry: String,
-    /// The keys that the Rego reads, where no others can matter.
-    words: Option<&'static BTreeSet<String>>,
+    package: String,
+    is_own: bool,
 }
 
 /// One element of a template's `violation`.
@@ -43,30 +51,49 @@ impl Template {
         let unsupported = |path: &str, why: String| {
             vec![Unsupported { document: format!("ConstraintTemplate/{name}"), path: path.to_owned(), why }]
         };
+        let schema = document.pointer("/spec/crd/spec/validation/openAPIV3Schema").cloned().unwrap_or_default();
+        let code = list_at(document, "/spec/targets/0/code");
+        if let Some(index) = code.iter().position(|code| text_at(code, "/engine") == Some("K8sNativeValidation")) {
+            let source = code.get(index).and_then(|code| code.get("source")).unwrap_or(&Value::Null);
+            let native = Native::read(name, &kind, source).map_err(|refusals| {
+                let at = |path| format!("spec.targets[0].code[{index}].source.{path}");
+                refusals.into_iter().flat_map(|(path, why)| unsupported(&at(path), why)).collect::<Vec<_>>()
+            })?;
+            return Ok(Self { kind, schema, code: Code::Native(native) });
+        }
         let source = Source::of(document).map_err(|(path, why)| unsupported(path, why.to_owned()))?;
         let program = source.program(name).map_err(|why| unsupported(source.path, why))?;
-        let schema = document.pointer("/spec/crd/spec/validation/openAPIV3Schema").cloned().unwrap_or_default();
-        Ok(Self { kind, schema, program })
+        Ok(Self { kind, schema, code: Code::Rego(program) })
     }
+}
 
-    /// The keys that the template reads, where it cannot tell reviews apart by others.
-    pub(super) fn words(&self) -> Option<&BTreeSet<String>> {
-        self.program.words
+impl Program {
+    /// Whether this is the template of this project, of which more is known than of others.
+    pub(super) fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// The violations of a review, sorted. An error of the evaluation counts as one, as it does in Gatekeeper from 3.12.
     pub(super) fn violations(&self, input: RegoValue) -> Vec<Violation> {
-        let mut engine = self.program.engine.clone();
-        engine.set_input(input);
-        let found = match engine.eval_rule(self.program.entry.clone()) {
+        let found = match self.rule("violation", input) {
             Ok(found) => found,
-            Err(error) => return vec![Violation(error.to_string())],
+            Err(error) => return vec![Violation(error)],
         };
         let Ok(set) = found.as_set() else { return Vec::new() };
         let message = |violation: &RegoValue| violation["msg"].as_string().ok().map(|text| Violation(text.to_string()));
         let mut violations: Vec<_> = set.iter().filter_map(message).collect();
         violations.sort();
         violations
+    }
+
+    /// The value of a rule.
+    ///
+    /// # Errors
+    /// The error that the evaluation ends in.
+    pub(super) fn rule(&self, name: &str, input: RegoValue) -> Result<RegoValue, String> {
+        let mut engine = self.engine.clone();
+        engine.set_input(input);
+        engine.eval_rule(format!("{}.{name}", self.package)).map_err(|error| error.to_string())
     }
 }
 
@@ -82,13 +109,9 @@ impl<'a> Source<'a> {
     fn of(document: &'a Value) -> Result<Self, (&'static str, &'static str)> {
         let target = list_at(document, "/spec/targets").first().unwrap_or(&Value::Null);
         let code = list_at(target, "/code");
-        let engine = |name: &str| code.iter().find(|code| text_at(code, "/engine") == Some(name));
-        if engine("K8sNativeValidation").is_some() {
-            let why = "where a template has CEL beside Rego, Gatekeeper runs the CEL, which is not evaluated here";
-            return Err(("spec.targets[0].code", why));
-        }
+        let rego = code.iter().find(|code| text_at(code, "/engine") == Some("Rego"));
         let legacy = text_at(target, "/rego").filter(|rego| !rego.is_empty());
-        let source = match (legacy, engine("Rego")) {
+        let source = match (legacy, rego) {
             (Some(rego), _) => {
                 let libraries = list_at(target, "/libs");
                 Self { rego, libraries, is_v1: false, path: "spec.targets[0].rego" }
@@ -114,7 +137,7 @@ impl Source<'_> {
     fn program(&self, name: &str) -> Result<Program, String> {
         static OWN: OnceLock<Result<Program, String>> = OnceLock::new();
         if self.rego == REGO && self.libraries.is_empty() && !self.is_v1 {
-            let compile = || Ok(Program { words: Some(own_words()), ..self.compiled(name)? });
+            let compile = || Ok(Program { is_own: true, ..self.compiled(name)? });
             return OWN.get_or_init(compile).clone();
         }
         self.compiled(name)
@@ -133,23 +156,11 @@ impl Source<'_> {
         if let Some(first) = findings.first() {
             return Err(format!("{first} ({} such places)", findings.len()));
         }
-        let entry = format!("{package}.violation");
         // Clones share what the first evaluation compiles.
         engine.set_input(RegoValue::new_object());
-        engine.eval_rule(entry.clone()).map_err(|error| error.to_string())?;
-        Ok(Program { engine, entry, words: None })
+        engine.eval_rule(format!("{package}.violation")).map_err(|error| error.to_string())?;
+        Ok(Program { engine, package, is_own: false })
     }
-}
-
-/// The keys that this project's Rego can read: it reads none but those that it spells out, and annotations whose keys start
-/// with a text that it spells out.
-fn own_words() -> &'static BTreeSet<String> {
-    static WORDS: OnceLock<BTreeSet<String>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let quoted = REGO.split('"').skip(1).step_by(2);
-        let fields = REGO.split(|c: char| !c.is_ascii_alphanumeric());
-        quoted.chain(fields).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    })
 }
 
 #[cfg(test)]
@@ -184,7 +195,9 @@ mod tests {
     fn what_cannot_be_evaluated_is_named() {
         let why = |spec| read(spec).err().unwrap().remove(0).why;
         assert!(why(json!({})).contains("no Rego"));
-        assert!(why(json!({"code": [{"engine": "K8sNativeValidation"}]})).contains("CEL"));
+        let cel = json!({"validations": [{"expression": "object.spec.nodeName =="}]});
+        let unreadable = read(json!({"code": [{"engine": "K8sNativeValidation", "source": cel}]})).err().unwrap();
+        assert_eq!(unreadable[0].path, "spec.targets[0].code[0].source.validations[0].expression");
         assert!(
             why(json!({"rego": "package t\nviolation[{\"msg\": \"x\"}] { data.inventory.cluster }"}))
                 .contains("inventory")
@@ -204,7 +217,8 @@ mod tests {
             .unwrap_or_else(|why| panic!("{why:?}"));
         let ask = |pid: bool| {
             let input = json!({"review": {"object": {"spec": {"hostPID": pid}}}, "parameters": {"text": "no"}});
-            template.violations(RegoValue::from(input))
+            let Code::Rego(program) = &template.code else { panic!("the template is in Rego") };
+            program.violations(RegoValue::from(input))
         };
         assert_eq!(ask(true), [Violation("no".to_owned())]);
         assert_eq!(ask(false), []);

@@ -1,0 +1,50 @@
+//! A constraint with its template: what it says against a pod.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::answers::Answers;
+use super::constraint::Constraint;
+use super::native::BoundNative;
+use super::template::{Code, Template, Violation};
+use crate::targets::{AdmissionRequest, Unsupported};
+
+/// A constraint that is ready to judge.
+pub(super) struct Judge {
+    /// The constraint.
+    pub(super) constraint: Constraint,
+    engine: Engine,
+}
+
+enum Engine {
+    Rego(Answers),
+    Native(BoundNative),
+}
+
+impl Judge {
+    /// The constraint, a document of which is given, with its template.
+    pub(super) fn new(constraint: Constraint, template: &Arc<Template>) -> Self {
+        let engine = match &template.code {
+            Code::Rego(program) => Engine::Rego(Answers::new(program.clone(), constraint.rego_parameters())),
+            Code::Native(native) => Engine::Native(native.bound(&constraint.document)),
+        };
+        Self { constraint, engine }
+    }
+
+    /// What is wrong with the pod, and what could not be evaluated.
+    pub(super) fn violations(
+        &self,
+        request: &AdmissionRequest<'_>,
+        pod: &Value,
+        namespace: Option<&Value>,
+    ) -> (Arc<[Violation]>, Vec<Unsupported>) {
+        match &self.engine {
+            Engine::Rego(answers) => (answers.violations(request, pod), Vec::new()),
+            Engine::Native(native) => {
+                let (violations, unsupported) = native.violations(request, pod, namespace);
+                (violations.into(), unsupported)
+            }
+        }
+    }
+}
