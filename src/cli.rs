@@ -291,6 +291,10 @@ pub struct Convert {
     /// The folder to write; with several targets each gets a folder of its own in it
     #[arg(short, long, value_name = "DIR", default_value = "out")]
     pub output: PathBuf,
+    /// Also write files with which the engine's own command line tests the policies, as `kyverno test` and `gator verify`
+    /// do: the pods that were read, as every requester, and pods at the policies' limits
+    #[arg(long)]
+    pub with_tests: bool,
     /// One file with all documents, instead of one file each
     #[arg(long)]
     pub bundle: bool,

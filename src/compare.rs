@@ -64,16 +64,7 @@ pub fn compare(
     terms: Terms,
 ) -> Result<Comparison, ReadError> {
     let psp = Decision::of(cluster, request)?;
-    let target = decider.decide(&AdmissionRequest {
-        namespace: &request.namespace,
-        name: &request.name,
-        user: &request.requester.user,
-        groups: &request.requester.groups,
-        operation: request.operation,
-        subresource: &request.subresource,
-        object: &request.pod,
-        old_object: request.old_pod.as_ref(),
-    });
+    let target = decider.decide(&AdmissionRequest::from(request));
     let seen_otherwise = modern::differences(&request.pod, terms.target_minor);
     let agreement = agreement(&psp, &target, &seen_otherwise, terms);
     Ok(Comparison { agreement, psp, target, seen_otherwise })

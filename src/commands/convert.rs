@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::folder::Folder;
 use super::output::{counted, report_problems};
 use super::{Ending, reading, translation};
 use crate::cli::Convert;
+use crate::input::objects_in_text;
+use crate::pairing;
 use crate::plan::Plan;
 use crate::report::conversion;
 use crate::report::style::{GOOD, HEAD, paint};
-use crate::targets::{Emission, Target};
+use crate::requests::PodRequest;
+use crate::targets::{self, AdmissionRequest, Emission, Target, TestCase};
 use crate::yaml::to_yaml;
 
 pub(super) fn run(arguments: &Convert) -> Result<Ending> {
@@ -28,10 +32,19 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
     let plan = Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &requests);
     let mut files = BTreeMap::new();
     let mut emissions = Vec::new();
+    let mut asked = None;
     for target in &targets {
         let emission = target.emit(&plan);
         let prefix = if targets.len() > 1 { format!("{}/", target.name()) } else { String::new() };
         add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
+        if arguments.with_tests {
+            let asked = asked.get_or_insert_with(|| {
+                let mut asked = pairing::with_every_requester(&cluster, &requests);
+                asked.extend(pairing::boundary(&cluster, &plan, &namespaces));
+                asked
+            });
+            add_tests(&mut files, &prefix, &emission, &plan, asked, *target)?;
+        }
         emissions.push((target.name(), emission));
     }
     files.insert("report.md".to_owned(), conversion::markdown(&cluster, &emissions));
@@ -103,6 +116,34 @@ fn add_files(
     Ok(())
 }
 
+/// Adds the files of the engine's own test: requests, and what the documents decide about them as they read back.
+fn add_tests(
+    files: &mut BTreeMap<String, String>,
+    prefix: &str,
+    emission: &Emission,
+    plan: &Plan<'_>,
+    requests: &[PodRequest],
+    target: &dyn Target,
+) -> Result<()> {
+    let documents = read_back(emission)?;
+    let (namespaces, rbac, target_minor) = (plan.namespaces, plan.rbac, plan.options.target_minor);
+    let decider = target.read(&documents, &targets::Context { namespaces, rbac, target_minor });
+    let asked = requests.par_iter().map(AdmissionRequest::from);
+    let cases = asked.map(|request| TestCase { verdict: decider.decide(&request), request });
+    let cases: Vec<TestCase<'_>> = cases.collect();
+    for text in target.test_files(emission, &cases) {
+        files.insert(format!("{prefix}{}", text.file), text.text);
+    }
+    Ok(())
+}
+
+/// The documents as they read back from their own text.
+pub(super) fn read_back(emission: &Emission) -> Result<Vec<Value>> {
+    let emitted: Vec<&Value> = emission.documents.iter().map(|emitted| &emitted.document).collect();
+    let text = documents_text(&emitted)?;
+    objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message))
+}
+
 /// Documents as one YAML stream.
 ///
 /// # Errors
@@ -115,7 +156,7 @@ pub(super) fn documents_text(documents: &[&Value]) -> Result<String> {
         }
         text.push_str(&to_yaml(document).context("cannot print a document")?);
     }
-    let read_back = crate::input::objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    let read_back = objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     let expected: Vec<Value> = documents.iter().map(|document| (*document).clone()).collect();
     if json!(read_back) != json!(expected) {
         anyhow::bail!("a document does not read back as it was meant: please report this");

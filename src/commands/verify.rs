@@ -11,7 +11,7 @@ use super::{Ending, convert, reading, translation};
 use crate::cli::{Verify, VerifyFormat};
 use crate::cluster::Cluster;
 use crate::compare::{Terms, compare};
-use crate::input::{Inventory, objects_in_text, read_objects};
+use crate::input::{Inventory, read_objects};
 use crate::pairing;
 use crate::plan::Plan;
 use crate::report::verification::{Difference, TargetFindings, Verification};
@@ -68,9 +68,7 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
 /// The documents to verify: read from the folder, or from the text that was just emitted.
 fn documents(arguments: &Verify, target: &dyn Target, emission: &Emission) -> Result<Vec<Value>> {
     let Some(folder) = &arguments.against else {
-        let emitted: Vec<&Value> = emission.documents.iter().map(|emitted| &emitted.document).collect();
-        let text = convert::documents_text(&emitted)?;
-        return objects_in_text(&text).map_err(|problem| anyhow::anyhow!("{}", problem.message));
+        return convert::read_back(emission);
     };
     let own = folder.join(target.name());
     let folder: &Path = if own.is_dir() { &own } else { folder };

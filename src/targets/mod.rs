@@ -11,6 +11,7 @@ pub mod vap;
 use serde_json::Value;
 
 use crate::plan::{Options, Plan};
+use crate::requests::PodRequest;
 
 /// Every target, in the order in which reports list them.
 pub static TARGETS: [&dyn Target; 3] = [&vap::Vap, &gatekeeper::Gatekeeper, &psa::Psa];
@@ -28,6 +29,12 @@ pub trait Target: Sync {
 
     /// The translation of a plan.
     fn emit(&self, plan: &Plan<'_>) -> Emission;
+
+    /// Files with which the engine's own command line tests the emitted documents. Their names may have folders. Empty if
+    /// the engine has no such thing.
+    fn test_files(&self, _emission: &Emission, _cases: &[TestCase<'_>]) -> Vec<EmittedText> {
+        Vec::new()
+    }
 
     /// Reads documents back (whoever wrote them) into something that decides about requests. Documents that mean nothing
     /// to this target are passed over.
@@ -121,6 +128,21 @@ pub struct AdmissionRequest<'a> {
     pub old_object: Option<&'a Value>,
 }
 
+impl<'a> From<&'a PodRequest> for AdmissionRequest<'a> {
+    fn from(request: &'a PodRequest) -> Self {
+        Self {
+            namespace: &request.namespace,
+            name: &request.name,
+            user: &request.requester.user,
+            groups: &request.requester.groups,
+            operation: request.operation,
+            subresource: &request.subresource,
+            object: &request.pod,
+            old_object: request.old_pod.as_ref(),
+        }
+    }
+}
+
 /// What an engine would do with a request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TargetVerdict {
@@ -136,6 +158,15 @@ pub struct TargetVerdict {
     pub pod: Value,
     /// What had to be evaluated and could not be; with any, nothing else here is an answer.
     pub unsupported: Vec<Unsupported>,
+}
+
+/// A request with the answer that the emitted documents give to it.
+#[derive(Debug, Clone)]
+pub struct TestCase<'a> {
+    /// The request.
+    pub request: AdmissionRequest<'a>,
+    /// The answer; its `pod` is what mutations leave behind.
+    pub verdict: TargetVerdict,
 }
 
 /// A part of a document that cannot be evaluated here.
