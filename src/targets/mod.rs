@@ -3,6 +3,7 @@
 //! A target emits documents from a plan and decides about requests from documents alone: what it reads back is the text
 //! that was emitted, or that somebody else wrote. What a target cannot say is a gap with a witness, never silence.
 
+mod cel_policies;
 pub mod cel_rules;
 pub mod gatekeeper;
 pub mod psa;

@@ -2,15 +2,14 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
-use crate::cel::normalise::{normalise, pod_pointers};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
-use crate::input::default_pod;
 use crate::modern;
 use crate::rbac::Rbac;
+use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// Native policies and what stands around them, whoever wrote them.
@@ -96,44 +95,6 @@ impl NativePolicies<'_> {
             verdict.allowed = false;
             verdict.messages.push(refusal);
         }
-    }
-}
-
-/// The request as the policies see it.
-fn cel_request(request: &AdmissionRequest<'_>) -> Request {
-    Request {
-        operation: request.operation.name().to_owned(),
-        version: "v1".to_owned(),
-        kind: "Pod".to_owned(),
-        resource: "pods".to_owned(),
-        subresource: request.subresource.to_owned(),
-        name: request.name.to_owned(),
-        namespace: request.namespace.to_owned(),
-        identity: Identity { user: request.user.to_owned(), groups: request.groups.to_vec() },
-        object: as_stored(request.object.clone()),
-        old_object: request.old_object.map(|pod| as_stored(pod.clone())).unwrap_or_default(),
-        ..Request::default()
-    }
-}
-
-/// The pod with its defaults, as the server shows it.
-fn as_stored(mut pod: Value) -> Value {
-    default_pod(&mut pod);
-    if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
-        let is_empty = |value: Option<&Value>| value.and_then(Value::as_str).is_none_or(str::is_empty);
-        if is_empty(spec.get("serviceAccountName")) && !is_empty(spec.get("serviceAccount")) {
-            let alias = spec.get("serviceAccount").cloned().unwrap_or_default();
-            spec.insert("serviceAccountName".to_owned(), alias);
-        }
-    }
-    normalise(&pod, &pod_pointers)
-}
-
-/// Annotations with AppArmor profiles are carried over into fields.
-fn prepare_for_create(pod: &mut Value) {
-    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
-    for (name, value) in modern::app_armor_annotations(annotations.unwrap_or(&Map::new())) {
-        modern::set_app_armor(pod, &name, &value);
     }
 }
 

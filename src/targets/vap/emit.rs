@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::access;
-use super::rules::{PolicyRules, Variables};
 use super::{MUTATING_SINCE, gaps, mutating, validating};
 use crate::cel::print::Expr;
 use crate::plan::{Enforcement, Options, Plan, RbacMode};
+use crate::targets::cel_policies::rules::{PolicyRules, Variables};
+use crate::targets::cel_policies::{fills_something, frozen};
 use crate::targets::{Emission, Emitted};
 
 /// How the policies find out who may use them.
@@ -35,7 +36,7 @@ impl Form {
     pub(super) fn may_use(self, policy: &PolicyRules<'_>, variables: &mut Variables) -> Expr {
         let name = format!("use_{}", policy.slug);
         match self {
-            Self::Frozen => variables.add(&name, access::frozen(&policy.policy.grants)),
+            Self::Frozen => variables.add(&name, frozen::may_use(&policy.policy.grants)),
             Self::Live { asks_extensions } | Self::Claimed { asks_extensions } => {
                 let asked = access::live(&Expr::string(policy.policy.name), asks_extensions);
                 Expr::or(asked.into_iter().map(|expression| variables.add(&name, expression)))
@@ -50,7 +51,7 @@ pub(super) fn emit(plan: &Plan<'_>) -> Emission {
     let fills = plan.options.target_minor >= MUTATING_SINCE;
     let names = ObjectNames::new(&plan.options);
     let mut documents = Vec::new();
-    let has_fills = plan.policies.iter().any(gaps::fills_something);
+    let has_fills = plan.policies.iter().any(fills_something);
     if fills && (has_fills || needs_annotation(plan, form)) {
         documents.push(("psp-mutating-policy.yaml", mutating::policy(plan, form, &names)));
         documents.push(("psp-mutating-policy-binding.yaml", mutating::binding(&names)));
@@ -94,11 +95,6 @@ impl ObjectNames {
             "spec": spec,
         })
     }
-}
-
-/// Requests for pods.
-pub(super) fn resource_rule(operations: &[&str], resource: &str) -> Value {
-    json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": [resource]})
 }
 
 fn notes(plan: &Plan<'_>, form: Form, fills: bool) -> Vec<String> {

@@ -10,9 +10,7 @@ mod access;
 mod decide;
 mod emit;
 mod gaps;
-mod message;
 mod mutating;
-mod rules;
 mod validating;
 
 #[cfg(test)]

@@ -8,16 +8,13 @@
 use serde_json::{Value, json};
 
 use super::access::MOST_CHECKS;
-use super::emit::{Form, ObjectNames, resource_rule};
-use super::rules::{PolicyRules, Variables, add_rules};
+use super::emit::{Form, ObjectNames};
 use crate::cel::print::Expr;
 use crate::constraint::Fill;
 use crate::plan::Plan;
-use crate::pod_view::PSP_ANNOTATION;
+use crate::targets::cel_policies::rules::{PolicyRules, Variables, add_rules};
+use crate::targets::cel_policies::{choose, psp_annotation, resource_rule, unmark, write_mark};
 use crate::targets::cel_rules::{self, Names};
-
-/// [`PSP_ANNOTATION`] as a JSON pointer.
-const POINTER: &str = "/metadata/annotations/kubernetes.io~1psp";
 
 /// The policy.
 pub(super) fn policy(plan: &Plan<'_>, form: Form, objects: &ObjectNames) -> Value {
@@ -32,7 +29,7 @@ pub(super) fn policy(plan: &Plan<'_>, form: Form, objects: &ObjectNames) -> Valu
     let mut mutations = mark(choices);
     for policy in &policies {
         if let Some(patches) = cel_rules::patches(policy.policy.fills, &names) {
-            let chosen = annotation().method("orValue", [Expr::string("")]);
+            let chosen = psp_annotation().method("orValue", [Expr::string("")]);
             let chosen = chosen.equals(Expr::string(policy.policy.name));
             mutations.push(chosen.then_else(patches, Expr::list([])));
         }
@@ -107,51 +104,20 @@ fn first<'p>(chunk: &[Asked<'p>], condition: for<'a> fn(&'a Asked<'p>) -> &'a Ex
     choose(chunk.iter().map(|asked| (condition(asked), asked.name)).collect::<Vec<_>>())
 }
 
-/// The first name whose condition holds, else an empty one.
-fn choose<'e, C>(candidates: C) -> Expr
-where
-    C: IntoIterator<Item = (&'e Expr, &'e str)>,
-    C::IntoIter: DoubleEndedIterator,
-{
-    let none = Expr::string("");
-    candidates
-        .into_iter()
-        .rev()
-        .fold(none, |rest, (condition, name)| condition.clone().then_else(Expr::string(name), rest))
-}
-
-fn annotation() -> Expr {
-    Expr::name("object").field("metadata").optional_field("annotations").optional_field(PSP_ANNOTATION)
-}
-
 /// Writes the choice into the annotation. What the pod said there itself is no choice, and goes.
 fn mark(choices: Vec<Expr>) -> Vec<Expr> {
     match <[Expr; 1]>::try_from(choices) {
         Ok([choice]) => {
             let none = choice.clone().equals(Expr::string(""));
-            vec![none.then_else(unmark(), write(choice))]
+            vec![none.then_else(unmark(), write_mark(choice))]
         }
         Err(several) => {
             let write_first = |choice: Expr| {
-                let settled = Expr::or([annotation().method("hasValue", []), choice.clone().equals(Expr::string(""))]);
-                settled.then_else(Expr::list([]), write(choice))
+                let settled =
+                    Expr::or([psp_annotation().method("hasValue", []), choice.clone().equals(Expr::string(""))]);
+                settled.then_else(Expr::list([]), write_mark(choice))
             };
             [unmark()].into_iter().chain(several.into_iter().map(write_first)).collect()
         }
     }
-}
-
-fn write(choice: Expr) -> Expr {
-    let add = |path: &str, value: Expr| {
-        let op = [("op", Expr::string("add")), ("path", Expr::string(path)), ("value", value)];
-        Expr::list([Expr::object("JSONPatch", op)])
-    };
-    let has_parent = Expr::name("object").field("metadata").field("annotations").has();
-    let parent = Expr::map([(Expr::string(PSP_ANNOTATION), choice.clone())]);
-    has_parent.then_else(add(POINTER, choice), add("/metadata/annotations", parent))
-}
-
-fn unmark() -> Expr {
-    let remove = Expr::object("JSONPatch", [("op", Expr::string("remove")), ("path", Expr::string(POINTER))]);
-    annotation().method("hasValue", []).then_else(Expr::list([remove]), Expr::list([]))
 }

@@ -2,21 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::emit::{Form, ObjectNames, resource_rule};
-use super::rules::{PolicyRules, Variables, add_rules};
-use super::{access, message};
+use super::access;
+use super::emit::{Form, ObjectNames};
 use crate::cel::print::Expr;
 use crate::plan::{Enforcement, Options, Plan};
 use crate::pod_view::PSP_ANNOTATION;
+use crate::targets::cel_policies::message;
+use crate::targets::cel_policies::rules::{PolicyRules, Variables, add_rules};
+use crate::targets::cel_policies::{CHANGES_THE_POD, resource_rule};
 use crate::targets::cel_rules::{self, Names};
-
-/// Updates that change nothing but owner references, finalizers and managed fields are let through, as the plug-in did.
-/// What the server itself keeps equal or counts up is not compared.
-const CHANGES_THE_POD: &str = "request.operation != 'UPDATE' || request.?subResource.orValue('') != '' || object.spec != oldObject.spec \
-    || !object.metadata.all(k, k in ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'] \
-    || k in oldObject.metadata && object.metadata[k] == oldObject.metadata[k]) \
-    || !oldObject.metadata.all(k, k in ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'] \
-    || k in object.metadata)";
 
 /// The policy.
 pub(super) fn policy(plan: &Plan<'_>, form: Form, fills: bool, objects: &ObjectNames) -> Value {

@@ -10,11 +10,11 @@ use crate::targets::cel_rules::{self, Names};
 
 /// Named expressions, each of which may use those before it.
 #[derive(Debug, Default)]
-pub(super) struct Variables(Vec<(String, Expr)>);
+pub(in crate::targets) struct Variables(Vec<(String, Expr)>);
 
 impl Variables {
     /// Adds a variable under this name, or under one like it if another has the name; gives the reference to it.
-    pub(super) fn add(&mut self, wish: &str, expression: Expr) -> Expr {
+    pub(in crate::targets) fn add(&mut self, wish: &str, expression: Expr) -> Expr {
         let taken = |name: &str| self.0.iter().any(|(known, _)| known == name);
         let mut name = wish.to_owned();
         let mut number = 2;
@@ -36,34 +36,34 @@ impl Variables {
     }
 
     /// The list as a document has it.
-    pub(super) fn to_json(&self) -> Value {
+    pub(in crate::targets) fn to_json(&self) -> Value {
         let entry = |(name, expression): &(String, Expr)| json!({"name": name, "expression": expression.to_string()});
         self.0.iter().map(entry).collect()
     }
 }
 
 /// One policy as references to variables.
-pub(super) struct PolicyRules<'p> {
-    pub(super) policy: &'p PlannedPolicy<'p>,
+pub(in crate::targets) struct PolicyRules<'p> {
+    pub(in crate::targets) policy: &'p PlannedPolicy<'p>,
     /// What can stand in a variable's name.
-    pub(super) slug: String,
+    pub(in crate::targets) slug: String,
     /// The control and the variable of each rule.
-    pub(super) rules: Vec<(&'static str, Expr)>,
+    pub(in crate::targets) rules: Vec<(&'static str, Expr)>,
     /// The rules all hold.
-    pub(super) admits: Expr,
+    pub(in crate::targets) admits: Expr,
     /// Filling would leave the pod as it is; `None` if it always would.
-    pub(super) settled: Option<Expr>,
+    pub(in crate::targets) settled: Option<Expr>,
 }
 
 impl PolicyRules<'_> {
     /// It admits the pod, and has nothing to fill in.
-    pub(super) fn admits_untouched(&self) -> Expr {
+    pub(in crate::targets) fn admits_untouched(&self) -> Expr {
         Expr::and([self.admits.clone()].into_iter().chain(self.settled.clone()))
     }
 }
 
 /// Adds the rules of all policies. Without `fills` nothing counts as to be filled in.
-pub(super) fn add_rules<'p>(
+pub(in crate::targets) fn add_rules<'p>(
     plan: &'p Plan<'p>,
     fills: bool,
     names: &Names,

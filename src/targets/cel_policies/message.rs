@@ -6,14 +6,14 @@ use super::rules::PolicyRules;
 use crate::cel::print::Expr;
 
 /// The plain text, where the expression is of no use: it is too long, or fails.
-pub(super) const PLAIN: &str =
+pub(in crate::targets) const PLAIN: &str =
     "no PodSecurityPolicy that the requester or the pod's service account may use admits the pod";
 
 /// The plug-in's words where there is no policy at all.
-pub(super) const NO_POLICIES: &str = "PodSecurityPolicy: no providers available to validate pod request";
+pub(in crate::targets) const NO_POLICIES: &str = "PodSecurityPolicy: no providers available to validate pod request";
 
 /// The message as an expression.
-pub(super) fn expression(policies: &[PolicyRules<'_>]) -> Expr {
+pub(in crate::targets) fn expression(policies: &[PolicyRules<'_>]) -> Expr {
     let blocks = Expr::list(policies.iter().map(block)).method("join", [Expr::string(" ")]);
     Expr::concat([Expr::string("PodSecurityPolicy: unable to admit pod: ["), blocks, Expr::string("]")])
 }
