@@ -133,7 +133,7 @@ pub(crate) fn set_app_armor(pod: &mut Value, container: &str, profile: &str) {
     }
 }
 
-fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     let lists = ContainerList::ALL.into_iter().filter_map(move |list| pod.get("spec")?.get(list.name())?.as_array());
     lists.flatten()
 }

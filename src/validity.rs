@@ -8,9 +8,8 @@ use crate::modern;
 /// Whether a witness may look like this. A pod that the old server and the new one do not see alike is none either.
 pub(crate) fn is_valid(pod: &Value, target_minor: u8) -> bool {
     let at = |pointer: &str| pod.pointer(pointer).unwrap_or(&Value::Null);
-    let containers = items(at("/spec/containers"));
     let is_sound = |container: &Value| is_sound_container(container, at("/spec/hostNetwork") == true);
-    containers.iter().all(is_sound)
+    modern::containers(pod).all(is_sound)
         && items(at("/spec/volumes")).iter().all(is_sound_volume)
         && mounts_are_known(pod)
         && items(at("/spec/securityContext/sysctls")).iter().all(is_sound_sysctl)
@@ -46,8 +45,9 @@ fn is_sound_volume(volume: &Value) -> bool {
 
 fn mounts_are_known(pod: &Value) -> bool {
     let volumes = items(pod.pointer("/spec/volumes").unwrap_or(&Value::Null));
-    let mounts = items(pod.pointer("/spec/containers/0/volumeMounts").unwrap_or(&Value::Null));
-    mounts.iter().all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
+    let mut mounts =
+        modern::containers(pod).flat_map(|container| items(container.get("volumeMounts").unwrap_or(&Value::Null)));
+    mounts.all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
 }
 
 fn is_sound_seccomp(profile: &Value) -> bool {
@@ -136,6 +136,16 @@ mod tests {
         ] {
             assert!(valid(pointer, sound.clone()), "{pointer} {sound}");
             assert!(!valid(pointer, broken.clone()), "{pointer} {broken}");
+        }
+    }
+
+    #[test]
+    fn containers_of_every_list_are_looked_at() {
+        for list in ["initContainers", "containers", "ephemeralContainers"] {
+            let pod = |key: &str, value: Value| json!({"spec": {list: [{"name": "c", key: value}]}});
+            assert!(!is_valid(&pod("securityContext", json!({"procMount": ""})), 30), "{list}");
+            assert!(!is_valid(&pod("volumeMounts", json!([{"name": "v"}])), 30), "{list}");
+            assert!(is_valid(&pod("securityContext", json!({"procMount": "Default"})), 30), "{list}");
         }
     }
 }
