@@ -129,12 +129,16 @@ pub struct AdmissionRequest<'a> {
     pub old_object: Option<&'a Value>,
 }
 
+/// Who stands for anybody whom no binding names: an engine never sees a request without a user.
+const ANYBODY: &str = "anybody-else";
+
 impl<'a> From<&'a PodRequest> for AdmissionRequest<'a> {
     fn from(request: &'a PodRequest) -> Self {
+        let user = request.requester.user.as_str();
         Self {
             namespace: &request.namespace,
             name: &request.name,
-            user: &request.requester.user,
+            user: if user.is_empty() { ANYBODY } else { user },
             groups: &request.requester.groups,
             operation: request.operation,
             subresource: &request.subresource,
