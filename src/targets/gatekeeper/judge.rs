@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answers::Answers;
 use super::constraint::Constraint;
 use super::native::BoundNative;
-use super::template::{Code, Template, Violation};
+use super::template::{Code, Program, Template, Violation};
 use crate::targets::{AdmissionRequest, Unsupported};
 
 /// A constraint that is ready to judge.
@@ -18,7 +18,7 @@ pub(super) struct Judge {
 }
 
 enum Engine {
-    Rego(Answers),
+    Rego(Box<Answers>),
     Native(BoundNative),
 }
 
@@ -26,7 +26,9 @@ impl Judge {
     /// The constraint, a document of which is given, with its template.
     pub(super) fn new(constraint: Constraint, template: &Arc<Template>) -> Self {
         let engine = match &template.code {
-            Code::Rego(program) => Engine::Rego(Answers::new(program.clone(), constraint.rego_parameters())),
+            Code::Rego(program) => {
+                Engine::Rego(Box::new(Answers::new(Program::clone(program), constraint.rego_parameters())))
+            }
             Code::Native(native) => Engine::Native(native.bound(&constraint.document)),
         };
         Self { constraint, engine }

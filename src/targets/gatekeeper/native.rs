@@ -66,14 +66,15 @@ impl Native {
         if let Some(fields) = param.as_object_mut() {
             fields.insert("apiVersion".to_owned(), json!(PARAM_VERSION));
         }
+        let name = |object: &Value| object.pointer("/metadata/name").cloned().unwrap_or_default();
         let binding = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "ValidatingAdmissionPolicyBinding",
             "metadata": {"name": "constraint"},
             "spec": {
-                "policyName": self.policy["metadata"]["name"],
+                "policyName": name(&self.policy),
                 "validationActions": ["Deny"],
-                "paramRef": {"name": param["metadata"]["name"], "parameterNotFoundAction": "Deny"},
+                "paramRef": {"name": name(&param), "parameterNotFoundAction": "Deny"},
             },
         });
         BoundNative { policies: Policies::read([&self.policy, &binding], LIBRARY_MINOR), params: [param] }

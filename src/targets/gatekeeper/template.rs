@@ -23,7 +23,7 @@ pub(super) struct Template {
 /// A template's program.
 pub(super) enum Code {
     /// In Rego.
-    Rego(Program),
+    Rego(Box<Program>),
     /// In CEL, which counts where a template has both.
     Native(Native),
 }
@@ -63,7 +63,7 @@ impl Template {
         }
         let source = Source::of(document).map_err(|(path, why)| unsupported(path, why.to_owned()))?;
         let program = source.program(name).map_err(|why| unsupported(source.path, why))?;
-        Ok(Self { kind, schema, code: Code::Rego(program) })
+        Ok(Self { kind, schema, code: Code::Rego(Box::new(program)) })
     }
 }
 
