@@ -13,7 +13,8 @@ use crate::targets::{Emission, Emitted};
 pub(super) const REGO: &str = include_str!("../../../templates/gatekeeper/podsecuritypolicyset.rego");
 /// The kind of the constraint; in lower case the template's name.
 pub(super) const KIND: &str = "PodSecurityPolicySet";
-const CONSTRAINT: &str = "pod-security-policies";
+/// The name of the constraint.
+pub(super) const CONSTRAINT: &str = "pod-security-policies";
 
 /// The keys of a policy's annotations that have a meaning.
 const ANNOTATIONS: [&str; 4] = [

@@ -22,12 +22,11 @@ mod suite;
 mod template;
 
 pub use decide::Documents;
-pub use suite::{Case, suite};
 
 use serde_json::Value;
 
 use crate::plan::Plan;
-use crate::targets::{Context, Decider, Emission, Target};
+use crate::targets::{Context, Decider, Emission, EmittedText, Target, TestCase};
 
 /// The target `gatekeeper`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +39,10 @@ impl Target for Gatekeeper {
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         emit::emission(plan)
+    }
+
+    fn test_files(&self, emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedText> {
+        suite::files(emission, cases)
     }
 
     fn read(&self, documents: &[Value], context: &Context<'_>) -> Box<dyn Decider> {

@@ -1,62 +1,100 @@
-//! A test suite for `gator verify`: requests with their users, and what the emitted documents must answer.
+//! Files for `gator verify`: a suite of requests with their users, and what the emitted constraint answers to each.
+//!
+//! Gator runs neither mutators nor API validation, so a case holds the pod that the mutators leave behind, and expects what
+//! the constraint alone says of it, word for word.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::emit::CONSTRAINT;
 use super::review::review;
-use crate::targets::{AdmissionRequest, Emission, Emitted};
+use super::text_at;
+use crate::targets::{AdmissionRequest, Emission, EmittedText, TestCase};
+use crate::yaml::to_yaml;
 
-/// One request and the answer that is expected. Gator runs no mutators: the pod is the one that they leave behind.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
-    /// The request.
-    pub request: AdmissionRequest<'a>,
-    /// Whether the constraint lets it pass.
-    pub allowed: bool,
-}
+/// The folder of the files, beside the documents.
+const FOLDER: &str = "tests";
 
-/// The suite and one file for each case, to stand beside the emitted documents. Empty if no constraint was emitted.
-pub fn suite(emission: &Emission, cases: &[Case<'_>]) -> Vec<Emitted> {
-    let file_of = |kind_group: &str| {
-        let mut documents = emission.documents.iter();
-        let is_of = |emitted: &&Emitted| {
-            super::text_at(&emitted.document, "/apiVersion").is_some_and(|v| v.starts_with(kind_group))
-        };
-        documents.find(is_of).map(|emitted| emitted.file.as_str())
+/// The suite and one file for each case; equal cases are written once. Empty if no constraint was emitted.
+pub(super) fn files(emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedText> {
+    let file_of = |group: &str| {
+        let is_of = |version: &str| version.starts_with(group);
+        let mut emitted = emission.documents.iter();
+        let found = emitted.find(|emitted| text_at(&emitted.document, "/apiVersion").is_some_and(is_of))?;
+        Some(format!("../{}", found.file))
     };
     let (Some(template), Some(constraint)) = (file_of("templates."), file_of("constraints.")) else {
         return Vec::new();
     };
-    let files: Vec<Emitted> = cases.iter().enumerate().map(|(index, case)| admission_review(index, case)).collect();
-    let listed = files.iter().zip(cases).map(|(file, case)| {
-        let violations = if case.allowed { "no" } else { "yes" };
-        json!({"name": case_name(case), "object": file.file, "assertions": [{"violations": violations}]})
-    });
-    let test = json!({
-        "name": "pod-security-policies",
-        "template": template,
-        "constraint": constraint,
-        "cases": listed.collect::<Vec<_>>(),
-    });
-    let document = json!({
+    let (mut listed, mut files, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for case in cases {
+        let review = admission_review(case);
+        if !seen.insert(review.to_string()) {
+            continue;
+        }
+        let file = format!("case-{:04}.yaml", files.len() + 1);
+        listed.push(json!({"name": name(&case.request), "object": file, "assertions": assertions(case)}));
+        files.extend(text(&file, &review));
+    }
+    let name = "pod-security-policies";
+    let test = json!({"name": name, "template": template, "constraint": constraint, "cases": listed});
+    let suite = json!({
         "apiVersion": "test.gatekeeper.sh/v1alpha1",
         "kind": "Suite",
-        "metadata": {"name": "pod-security-policies"},
+        "metadata": {"name": name},
         "tests": [test],
     });
-    [Emitted { file: "psp-suite.yaml".to_owned(), document }].into_iter().chain(files).collect()
+    text("suite.yaml", &suite).into_iter().chain(files).collect()
 }
 
-fn case_name(case: &Case<'_>) -> String {
-    let AdmissionRequest { operation, namespace, name, user, .. } = case.request;
+fn text(file: &str, document: &Value) -> Option<EmittedText> {
+    Some(EmittedText { file: format!("{FOLDER}/{file}"), text: to_yaml(document).ok()? })
+}
+
+fn name(request: &AdmissionRequest<'_>) -> String {
+    let AdmissionRequest { operation, namespace, name, user, .. } = request;
+    let user = if user.is_empty() { "somebody" } else { user };
     format!("{} {namespace}/{name} by {user}", operation.name())
 }
 
-fn admission_review(index: usize, case: &Case<'_>) -> Emitted {
-    let mut request = review(&case.request, case.request.object);
+/// What gator must find: the very message of the constraint, or no violation.
+fn assertions(case: &TestCase<'_>) -> Value {
+    let lines = case.verdict.messages.iter().chain(&case.verdict.warnings);
+    let mut own = lines.filter_map(|line| line.strip_prefix(&format!("[{CONSTRAINT}] ")));
+    match own.next() {
+        Some(message) => json!([{"violations": 1, "message": exactly(message)}]),
+        None => json!([{"violations": "no"}]),
+    }
+}
+
+/// A regular expression of Go for this text and no other.
+fn exactly(text: &str) -> String {
+    let mut pattern = "^".to_owned();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('$');
+    pattern
+}
+
+fn admission_review(case: &TestCase<'_>) -> Value {
+    let mut request = review(&case.request, &case.verdict.pod);
     if let Some(map) = request.as_object_mut() {
         map.retain(|_, value: &mut Value| !value.is_null());
-        map.insert("uid".to_owned(), json!(format!("{index:08}-0000-0000-0000-000000000000")));
     }
-    let document = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-    Emitted { file: format!("psp-suite-case-{index:04}.yaml"), document }
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_expected_literally() {
+        assert_eq!(exactly("a: b (c) [d]."), "^a\\: b \\(c\\) \\[d\\]\\.$");
+    }
 }

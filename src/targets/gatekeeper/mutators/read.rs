@@ -83,8 +83,11 @@ fn operations(document: &Value, kind: &str) -> Option<Vec<String>> {
     let is_pod = |target: &&Value| {
         lists(target, "/groups", "") && lists(target, "/versions", "v1") && lists(target, "/kinds", "Pod")
     };
-    let target = list_at(document, "/spec/applyTo").iter().find(is_pod)?;
-    Some(list_at(target, "/operations").iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    let targets: Vec<&Value> = list_at(document, "/spec/applyTo").iter().filter(is_pod).collect();
+    let every = targets.iter().any(|target| list_at(target, "/operations").is_empty());
+    let named = targets.iter().flat_map(|target| list_at(target, "/operations")).filter_map(Value::as_str);
+    let operations = if every { Vec::new() } else { named.map(str::to_owned).collect() };
+    (!targets.is_empty()).then_some(operations)
 }
 
 fn path_tests(document: &Value, location: &[Step]) -> Result<Vec<PathTest>, String> {
@@ -115,5 +118,27 @@ fn change(document: &Value, kind: &str) -> Result<Change, String> {
         ("ModifySet", "merge") => Ok(Change::Merge(values())),
         ("ModifySet", "prune") => Ok(Change::Prune(values())),
         _ => Err(format!("`{kind}` with these parameters is not evaluated here")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn operations_of(targets: Value) -> Option<Vec<String>> {
+        operations(&json!({"spec": {"applyTo": targets}}), "Assign")
+    }
+
+    #[test]
+    fn one_fitting_target_is_enough() {
+        let pods =
+            |operations: Value| json!({"groups": [""], "versions": ["v1"], "kinds": ["Pod"], "operations": operations});
+        let jobs = json!({"groups": ["batch"], "versions": ["v1"], "kinds": ["Job"]});
+        assert_eq!(operations_of(json!([jobs])), None);
+        assert_eq!(operations_of(json!([jobs, pods(json!(["CREATE"]))])), Some(vec!["CREATE".to_owned()]));
+        let both = operations_of(json!([pods(json!(["CREATE"])), pods(json!(["UPDATE"]))]));
+        assert_eq!(both, Some(vec!["CREATE".to_owned(), "UPDATE".to_owned()]));
+        assert_eq!(operations_of(json!([pods(json!(["CREATE"])), pods(json!([]))])), Some(Vec::new()));
     }
 }
