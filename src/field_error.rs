@@ -3,6 +3,7 @@
 //! Source: `k8s.io/apimachinery/pkg/util/validation/field/errors.go` (`Error.Error`, `ErrorBody`) and Go's
 //! `strconv.Quote` for quoted strings.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 use std::str::Chars;
 
@@ -18,7 +19,7 @@ pub struct FieldError {
     /// The offending value, already in Go's spelling; printed only by the kinds that show a value.
     pub value: String,
     /// What is wrong with it; may be empty.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
 }
 
 /// The kinds of complaints that PodSecurityPolicy and its validation make.
@@ -57,17 +58,17 @@ impl ErrorKind {
 
 impl FieldError {
     /// `Invalid value`; `value` prints as Go would print it (see [`go_quote`] for strings).
-    pub fn invalid(field: impl Into<String>, value: impl Display, detail: impl Into<String>) -> Self {
+    pub fn invalid(field: impl Into<String>, value: impl Display, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(field, ErrorKind::Invalid, value, detail)
     }
 
     /// `Required value`.
-    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn required(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(field, ErrorKind::Required, "", detail)
     }
 
     /// `Forbidden`.
-    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn forbidden(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(field, ErrorKind::Forbidden, "", detail)
     }
 
@@ -99,19 +100,24 @@ impl FieldError {
         }
     }
 
-    fn new(field: impl Into<String>, kind: ErrorKind, value: impl Display, detail: impl Into<String>) -> Self {
+    fn new(
+        field: impl Into<String>,
+        kind: ErrorKind,
+        value: impl Display,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { field: field.into(), kind, value: value.to_string(), detail: detail.into() }
     }
 }
 
 impl Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.kind.text())?;
-        if self.kind.shows_value() {
-            write!(f, ": {}", self.value)?;
-        }
-        if !self.detail.is_empty() {
-            write!(f, ": {}", self.detail)?;
+        let value = self.kind.shows_value().then_some(self.value.as_str());
+        let detail = Some(&*self.detail).filter(|detail| !detail.is_empty());
+        f.write_str(&self.field)?;
+        for part in [Some(self.kind.text()), value, detail].into_iter().flatten() {
+            f.write_str(": ")?;
+            f.write_str(part)?;
         }
         Ok(())
     }
@@ -121,8 +127,10 @@ impl Display for FieldError {
 pub fn go_quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for c in text.chars() {
-        push_go_char(&mut out, c);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        text.chars().for_each(|c| push_go_char(&mut out, c));
     }
     out.push('"');
     out
@@ -183,7 +191,7 @@ fn push_go_other(out: &mut String, c: char) {
     // Writing to a `String` cannot fail.
     let _ = match code {
         0..=0x1f | 0x7f => write!(out, "\\x{code:02x}"),
-        _ if is_printable(c) => write!(out, "{c}"),
+        _ if is_printable(c) => out.write_char(c),
         0..=0xffff => write!(out, "\\u{code:04x}"),
         _ => write!(out, "\\U{code:08x}"),
     };

@@ -1,5 +1,7 @@
 //! Why no policy admits a pod, in the words of the old API server.
 
+use std::fmt::Write;
+
 use crate::controls::Denials;
 use crate::field_error::{FieldError, go_quote};
 use crate::pod_view::PodView;
@@ -40,15 +42,23 @@ impl Refusal {
     /// The server prints the blocks of several policies in random order; here they stand in the order of their names.
     pub fn message(&self, name: &str, phase: Phase, release: &Release) -> String {
         let name = if name.is_empty() { "Unknown" } else { name };
-        let reason = match self {
-            Self::NoPolicies => "no providers available to validate pod request".to_owned(),
-            Self::Denials(blocks) => {
-                let errors = blocks.iter().flat_map(|(_, errors)| errors).map(ToString::to_string);
-                format!("{}: [{}]", unable(phase, release), errors.collect::<Vec<_>>().join(" "))
-            }
-        };
         let prefix = if release.names_the_phase() { "PodSecurityPolicy: " } else { "" };
-        format!("pods {} is forbidden: {prefix}{reason}", go_quote(name))
+        let mut message = format!("pods {} is forbidden: {prefix}", go_quote(name));
+        match self {
+            Self::NoPolicies => message.push_str("no providers available to validate pod request"),
+            Self::Denials(blocks) => {
+                let errors = blocks.iter().flat_map(|(_, errors)| errors);
+                message.push_str(unable(phase, release));
+                let mut before = ": [";
+                for error in errors {
+                    // Writing to a `String` cannot fail.
+                    let _ = write!(message, "{before}{error}");
+                    before = " ";
+                }
+                message.push_str(if before == " " { "]" } else { ": []" });
+            }
+        }
+        message
     }
 }
 

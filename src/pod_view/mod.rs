@@ -222,6 +222,10 @@ impl<'a> PodView<'a> {
 impl fmt::Display for Container<'_> {
     /// The container's path, e.g. `spec.initContainers[0]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "spec.{}[{}]", self.list.name(), self.index)
+        f.write_str("spec.")?;
+        f.write_str(self.list.name())?;
+        f.write_str("[")?;
+        fmt::Display::fmt(&self.index, f)?;
+        f.write_str("]")
     }
 }

@@ -57,7 +57,7 @@ fn invalid_text(field: &str, text: &str, messages: Vec<String>) -> impl Iterator
 fn too_long(field: &str, limit: usize, release: &Release) -> FieldError {
     let mut error = FieldError::too_long(field, limit);
     if release.minor == 16 {
-        error.detail = format!("must have at most {limit} characters");
+        error.detail = format!("must have at most {limit} characters").into();
     }
     error
 }

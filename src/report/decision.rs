@@ -196,6 +196,6 @@ impl Denial {
     fn new(policy: Option<String>, error: &FieldError) -> Self {
         let shown = !matches!(error.kind, ErrorKind::Required | ErrorKind::Forbidden | ErrorKind::TooLong);
         let value = if shown { error.json_value() } else { Value::Null };
-        Self { policy, field: error.field.clone(), value, detail: error.detail.clone() }
+        Self { policy, field: error.field.clone(), value, detail: error.detail.to_string() }
     }
 }

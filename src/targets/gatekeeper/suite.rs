@@ -86,6 +86,13 @@ fn admission_review(case: &TestCase<'_>) -> Value {
     if let Some(map) = request.as_object_mut() {
         map.retain(|_, value: &mut Value| !value.is_null());
     }
+    // Gator takes no object that does not say what it is.
+    for field in ["object", "oldObject"] {
+        if let Some(pod) = request.get_mut(field).and_then(Value::as_object_mut) {
+            pod.insert("apiVersion".to_owned(), json!("v1"));
+            pod.insert("kind".to_owned(), json!("Pod"));
+        }
+    }
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
 }
 
