@@ -207,12 +207,15 @@ pub enum Switch {
 /// What becomes of the policies.
 #[derive(Debug, Args)]
 pub struct Translation {
-    /// The engines to move to: vap, gatekeeper, psa; may be repeated or separated by commas
+    /// The engines to move to: vap, kyverno, gatekeeper, psa; may be repeated or separated by commas
     #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37
     #[arg(long, value_name = "VERSION", default_value = "1.37", env = "PSP_MIGRATE_TARGET_VERSION", value_parser = target_minor)]
     pub target_version: u8,
+    /// The version of Kyverno that gets the policies, 1.11 to 1.20
+    #[arg(long, value_name = "VERSION", default_value = "1.19", env = "PSP_MIGRATE_KYVERNO_VERSION", value_parser = kyverno_minor)]
+    pub kyverno_version: u8,
     /// Ask for grants at admission, or resolve them now [default: live where the engine can]
     #[arg(long, value_name = "MODE")]
     pub rbac: Option<RbacMode>,
@@ -249,8 +252,20 @@ pub enum Mode {
 }
 
 fn target_minor(text: &str) -> Result<u8, String> {
-    let minor = text.trim_start_matches('v').strip_prefix("1.").and_then(|minor| minor.parse().ok());
-    minor.filter(|minor| (30..=37).contains(minor)).ok_or_else(|| "a version from 1.30 to 1.37 is wanted".to_owned())
+    minor(text)
+        .filter(|minor| (30..=37).contains(minor))
+        .ok_or_else(|| "a version from 1.30 to 1.37 is wanted".to_owned())
+}
+
+fn kyverno_minor(text: &str) -> Result<u8, String> {
+    minor(text)
+        .filter(|minor| (11..=20).contains(minor))
+        .ok_or_else(|| "a version from 1.11 to 1.20 is wanted".to_owned())
+}
+
+/// The minor version in `1.30` or `v1.30`.
+fn minor(text: &str) -> Option<u8> {
+    text.trim_start_matches('v').strip_prefix("1.").and_then(|minor| minor.parse().ok())
 }
 
 impl Translation {
@@ -269,6 +284,7 @@ impl Translation {
                 Mode::Deny => crate::plan::Enforcement::Deny,
                 Mode::Audit => crate::plan::Enforcement::Audit,
             },
+            kyverno_minor: self.kyverno_version,
         }
     }
 }
@@ -280,6 +296,7 @@ Examples:
   psp-migrate convert manifests/ --to vap -o out/
   psp-migrate convert manifests/ --to vap,psa -o out/ --target-version 1.34
   psp-migrate convert manifests/ --to gatekeeper -o out/
+  psp-migrate convert manifests/ --to kyverno -o out/ --with-tests
   psp-migrate convert manifests/ --to vap -o out/ --diff")]
 pub struct Convert {
     /// What is read.

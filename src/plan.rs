@@ -76,6 +76,8 @@ pub struct Options {
     pub static_manifests: bool,
     /// Deny at once, or only warn and audit.
     pub enforcement: Enforcement,
+    /// The minor version of Kyverno that gets the policies, 11 to 20.
+    pub kyverno_minor: u8,
 }
 
 /// When grants are resolved.
@@ -105,6 +107,7 @@ impl Default for Options {
             annotate: true,
             static_manifests: false,
             enforcement: Enforcement::Deny,
+            kyverno_minor: 19,
         }
     }
 }

@@ -101,6 +101,11 @@ impl<'a> Scope<'a> {
         Self { bindings, variables, memo: RefCell::default(), visible: Cell::new(usize::MAX), spent: Cell::default() }
     }
 
+    /// Binds a name anew. Variables that were evaluated keep their values.
+    pub fn rebind(&mut self, name: &'static str, value: Value) {
+        self.bindings.values.insert(name, value);
+    }
+
     /// What variables have cost since the last call; the policy pays it.
     pub fn take_variable_cost(&self) -> Meter {
         self.spent.take()

@@ -43,7 +43,8 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
                 asked.extend(pairing::boundary(&cluster, &plan, &namespaces));
                 asked
             });
-            add_tests(&mut files, &prefix, &emission, &plan, asked, *target)?;
+            let named = named_as_written(&emission, arguments.bundle, *target);
+            add_tests(&mut files, &prefix, &named, &plan, asked, *target)?;
         }
         emissions.push((target.name(), emission));
     }
@@ -103,9 +104,9 @@ fn add_files(
     target: &dyn Target,
 ) -> Result<()> {
     let mut by_file: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
-    for emitted in &emission.documents {
-        let name = if bundle { format!("{}.yaml", target.name()) } else { emitted.file.clone() };
-        by_file.entry(format!("{prefix}{name}")).or_default().push(&emitted.document);
+    let named = named_as_written(emission, bundle, target);
+    for emitted in &named.documents {
+        by_file.entry(format!("{prefix}{}", emitted.file)).or_default().push(&emitted.document);
     }
     for (name, documents) in by_file {
         files.insert(name, documents_text(&documents)?);
@@ -114,6 +115,15 @@ fn add_files(
         files.insert(format!("{prefix}{}", text.file), text.text.clone());
     }
     Ok(())
+}
+
+/// The emission with the files that its documents are really written to.
+fn named_as_written(emission: &Emission, bundle: bool, target: &dyn Target) -> Emission {
+    let mut named = emission.clone();
+    for emitted in named.documents.iter_mut().filter(|_| bundle) {
+        emitted.file = format!("{}.yaml", target.name());
+    }
+    named
 }
 
 /// Adds the files of the engine's own test: requests, and what the documents decide about them as they read back.

@@ -6,7 +6,10 @@
 mod cel_policies;
 pub mod cel_rules;
 pub mod gatekeeper;
+pub mod kyverno;
 pub mod psa;
+#[cfg(test)]
+mod testing;
 pub mod vap;
 
 use serde_json::Value;
@@ -15,7 +18,7 @@ use crate::plan::{Options, Plan};
 use crate::requests::PodRequest;
 
 /// Every target, in the order in which reports list them.
-pub static TARGETS: [&dyn Target; 3] = [&vap::Vap, &gatekeeper::Gatekeeper, &psa::Psa];
+pub static TARGETS: [&dyn Target; 4] = [&vap::Vap, &kyverno::Kyverno, &gatekeeper::Gatekeeper, &psa::Psa];
 
 /// One engine.
 pub trait Target: Sync {

@@ -162,6 +162,16 @@ pub(crate) const KUBERNETES_LIBRARIES: [&Library; 19] = [
     &jsonpatch::JSON_PATCH,
 ];
 
+/// What Kyverno 1.19 offers of it: nobody answers an authorizer there. Its own functions (`resource`, `http`, `image` and
+/// others) are unknown here, hence named where an expression uses them.
+static KYVERNO_LIBRARIES: LazyLock<Vec<&'static Library>> = LazyLock::new(|| {
+    let not_there: [&Library; 3] = [&authz::AUTHORIZER, &authz::SELECTORS, &lists::INCLUDES];
+    KUBERNETES_LIBRARIES.into_iter().filter(|library| !not_there.iter().any(|it| std::ptr::eq(*it, *library))).collect()
+});
+
+/// The environment of Kyverno's CEL policies.
+pub(crate) static KYVERNO: LazyLock<Environment> = LazyLock::new(|| Environment::new(&KYVERNO_LIBRARIES));
+
 /// The environment of Kubernetes' admission policies.
 pub(crate) static KUBERNETES: LazyLock<Environment> = LazyLock::new(|| Environment::new(&KUBERNETES_LIBRARIES));
 

@@ -2,7 +2,7 @@
 //!
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/cel/compile.go`.
 
-use super::{Env, Role};
+use super::{Env, Host, Role};
 use crate::cel::eval::{is_patch_type, is_type_name};
 use crate::cel::types::Type;
 use std::sync::Arc;
@@ -74,6 +74,12 @@ pub(super) fn field(env: &Env, type_name: &str, field: &str) -> Option<Type> {
     if is_patch_type(type_name) {
         return Some(Type::Dyn);
     }
+    if env.host == Host::Kyverno
+        && type_name == "kubernetes.AdmissionRequest"
+        && ["object", "oldObject"].contains(&field)
+    {
+        return Some(Type::Dyn);
+    }
     let wanted = format!("{}.{field}: ", type_name.strip_prefix("kubernetes.")?);
     FIELDS.lines().find_map(|line| line.strip_prefix(&wanted)).and_then(Type::read)
 }
@@ -95,9 +101,9 @@ pub(super) fn name(env: &Env, role: Role, name: &str) -> Option<Type> {
         "request" => Some(Type::object("kubernetes.AdmissionRequest")),
         "namespaceObject" => Some(Type::object("kubernetes.Namespace")),
         "params" => env.params.then_some(Type::Dyn),
-        "authorizer" => role.has_authorizer().then(|| Type::object("kubernetes.authorization.Authorizer")),
+        "authorizer" => has_authorizer(env, role).then(|| Type::object("kubernetes.authorization.Authorizer")),
         "authorizer.requestResource" => {
-            role.has_authorizer().then(|| Type::object("kubernetes.authorization.ResourceCheck"))
+            has_authorizer(env, role).then(|| Type::object("kubernetes.authorization.ResourceCheck"))
         }
         "variables" => has_variables(env, role).then(|| Type::object(VARIABLES)),
         "dyn" => Some(meta(Type::Dyn)),
@@ -107,10 +113,14 @@ pub(super) fn name(env: &Env, role: Role, name: &str) -> Option<Type> {
     }
 }
 
+fn has_authorizer(env: &Env, role: Role) -> bool {
+    env.host == Host::ApiServer && role.has_authorizer()
+}
+
 /// A policy without variables is compiled without the name.
 fn has_variables(env: &Env, role: Role) -> bool {
     match role {
-        Role::MatchCondition => false,
+        Role::MatchCondition => env.host == Host::Kyverno && !env.variables.is_empty(),
         Role::Variable | Role::MutationVariable => true,
         _ => !env.variables.is_empty(),
     }

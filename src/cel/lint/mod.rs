@@ -75,11 +75,24 @@ pub struct Env {
     pub variables: Vec<(String, Type)>,
     /// The functions there are.
     pub environment: &'static Environment,
+    /// Who evaluates.
+    pub host: Host,
+}
+
+/// Who evaluates expressions: hosts bind different names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Host {
+    /// The API server.
+    #[default]
+    ApiServer,
+    /// Kyverno, for its own kinds of policies: no `authorizer`, the objects also within `request`, variables also in the
+    /// match conditions of a policy that mutates.
+    Kyverno,
 }
 
 impl Default for Env {
     fn default() -> Self {
-        Self { version: 37, params: false, variables: Vec::new(), environment: &KUBERNETES }
+        Self { version: 37, params: false, variables: Vec::new(), environment: &KUBERNETES, host: Host::ApiServer }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads policies and bindings: expressions compiled once, types checked, bindings found by name.
 
-use super::super::lint::{self, Env, Finding, Role};
+use super::super::lint::{self, Env, Finding, Host, Role};
+use crate::cel::library::KYVERNO;
 use crate::cel::{Program, Variables};
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -23,38 +24,57 @@ pub struct Refusal {
     pub finding: Finding,
 }
 
-/// A policy of either kind.
+/// A policy of either kind, of the API server or of an engine that writes them alike.
 #[derive(Debug)]
-pub(super) struct Policy {
+pub struct Policy {
+    /// The policy's name.
     pub name: String,
+    /// The whole document.
     pub document: Json,
+    /// The bindings that name it, in the order of the documents.
     pub bindings: Vec<Json>,
+    /// `spec.variables`
     pub variables: Variables,
+    /// `spec.matchConditions`
     pub match_conditions: Vec<Program>,
+    /// `spec.validations`
     pub validations: Vec<Validation>,
+    /// `spec.auditAnnotations`: key and expression.
     pub audit_annotations: Vec<(String, Program)>,
+    /// `spec.mutations`
     pub mutations: Vec<Mutation>,
     /// Any of these and the policy is not evaluated.
     pub refusals: Vec<Refusal>,
 }
 
+/// One of `spec.validations`.
 #[derive(Debug)]
-pub(super) struct Validation {
+pub struct Validation {
+    /// What must hold.
     pub program: Program,
+    /// The fixed message; may be empty.
     pub message: String,
+    /// The message as an expression.
     pub message_expression: Option<Program>,
+    /// The reason of a refusal.
     pub reason: String,
 }
 
+/// One of `spec.mutations`.
 #[derive(Debug)]
-pub(super) struct Mutation {
+pub struct Mutation {
+    /// What gives the change.
     pub program: Program,
+    /// What the change is.
     pub kind: MutationKind,
 }
 
+/// The `patchType` of a mutation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MutationKind {
+pub enum MutationKind {
+    /// A list of operations.
     JsonPatch,
+    /// A part of an object to be merged.
     ApplyConfiguration,
 }
 
@@ -90,27 +110,31 @@ impl Policies {
 
 impl Policy {
     fn read(document: &Json, documents: &[&Json], version: u32) -> Self {
-        let mutates = text(document, "/kind") == "MutatingAdmissionPolicy";
-        let mut reader = Reader {
-            policy: text(document, "/metadata/name").to_owned(),
-            env: Env {
-                version,
-                params: document.pointer("/spec/paramKind").is_some_and(Json::is_object),
-                ..Env::default()
-            },
-            refusals: Vec::new(),
-        };
-        let match_conditions = reader.match_conditions(document);
+        let params = document.pointer("/spec/paramKind").is_some_and(Json::is_object);
+        let policy = Self::compile(document, Env { version, params, ..Env::default() });
+        Self { bindings: bindings_of(&policy.name, text(document, "/kind"), documents), ..policy }
+    }
+
+    /// A policy as Kyverno compiles its own kinds, which know no bindings.
+    pub(crate) fn of_kyverno(document: &Json) -> Self {
+        Self::compile(document, Env { host: Host::Kyverno, environment: &KYVERNO, ..Env::default() })
+    }
+
+    /// The match conditions of a policy that mutates know its variables, where any do.
+    fn compile(document: &Json, env: Env) -> Self {
+        let mutates = document.pointer("/spec/mutations").is_some();
+        let mut reader = Reader { policy: text(document, "/metadata/name").to_owned(), env, refusals: Vec::new() };
+        let before = (!mutates).then(|| reader.match_conditions(document));
         let variables = reader.variables(document, mutates);
         Self {
             name: reader.policy.clone(),
-            bindings: bindings_of(&reader.policy, text(document, "/kind"), documents),
+            bindings: Vec::new(),
+            match_conditions: before.unwrap_or_else(|| reader.match_conditions(document)),
             validations: reader.validations(document),
             audit_annotations: reader.audit_annotations(document),
             mutations: reader.mutations(document),
             document: document.clone(),
             variables,
-            match_conditions,
             refusals: reader.refusals,
         }
     }
@@ -133,7 +157,7 @@ fn bindings_of(policy: &str, kind: &str, documents: &[&Json]) -> Vec<Json> {
     documents.iter().filter(bound).map(|document| (*document).clone()).collect()
 }
 
-pub(super) fn text<'a>(document: &'a Json, pointer: &str) -> &'a str {
+pub(crate) fn text<'a>(document: &'a Json, pointer: &str) -> &'a str {
     document.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
 }
 

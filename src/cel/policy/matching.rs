@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 /// # Errors
 ///
 /// A selector that does not parse.
-pub(super) fn matches(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {
+pub(crate) fn matches(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {
     let rules = |field: &str| constraints.get(field).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let namespace = match_namespace(constraints, request, surroundings);
     let object = match_object(constraints, request);

@@ -6,7 +6,7 @@
 //! and never guessed.
 
 mod document;
-mod matching;
+pub(crate) mod matching;
 mod merge;
 mod mutating;
 mod outcome;
@@ -18,6 +18,8 @@ mod selector;
 mod tests;
 mod validating;
 
-pub use document::{Policies, Refusal};
+pub(crate) use document::text;
+pub use document::{Mutation, MutationKind, Policies, Policy, Refusal, Validation};
+pub(crate) use mutating::{applied, json_patched};
 pub use outcome::{AdmissionOutcome, AuditAnnotation, Denial, Unknown, Verdict};
 pub use request::{Request, Surroundings};

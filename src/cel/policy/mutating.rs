@@ -178,10 +178,7 @@ impl Run<'_> {
     }
 
     fn applied(&mut self, policy: &Policy, value: &Value) -> Result<Json, String> {
-        merge::check_type_names(value)?;
-        let configuration = value.to_json()?;
-        merge::apply(&self.request.kind, &self.object, &configuration).map_err(|error| {
-            let error = EvalError::from(error);
+        applied(&self.request.kind, &self.object, value).map_err(|error| {
             if let EvalError::CannotEvaluate { what, .. } = &error {
                 self.outcome.cannot(&policy.name, what);
             }
@@ -190,8 +187,18 @@ impl Run<'_> {
     }
 }
 
+/// The object of a kind after an `ApplyConfiguration`.
+///
+/// # Errors
+/// What the server answers, or that the configuration cannot be applied here.
+pub(crate) fn applied(kind: &str, object: &Json, value: &Value) -> Result<Json, EvalError> {
+    merge::check_type_names(value).map_err(EvalError::Runtime)?;
+    let configuration = value.to_json().map_err(EvalError::Runtime)?;
+    Ok(merge::apply(kind, object, &configuration)?)
+}
+
 /// The object after a JSON patch; a `test` that does not hold leaves it as it is.
-fn json_patched(object: &Json, value: &Value) -> Result<Json, String> {
+pub(crate) fn json_patched(object: &Json, value: &Value) -> Result<Json, String> {
     let Value::List(operations) = value else {
         return Err("type mismatch: JSONPatchType.expression should evaluate to array".into());
     };

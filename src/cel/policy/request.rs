@@ -69,12 +69,12 @@ impl Request {
     }
 
     /// Whether the request is for a Namespace itself, which counts as cluster-scoped.
-    pub(super) fn is_for_namespace(&self) -> bool {
+    pub(crate) fn is_for_namespace(&self) -> bool {
         self.resource == "namespaces" && self.group.is_empty()
     }
 
     /// `pods "x" is forbidden: …`
-    pub(super) fn forbidden(&self, message: &str) -> String {
+    pub(crate) fn forbidden(&self, message: &str) -> String {
         let resource = match self.group.as_str() {
             "" => self.resource.clone(),
             group => format!("{}.{group}", self.resource),
@@ -103,18 +103,22 @@ impl Request {
     }
 
     /// All names but `namespaceObject`, `params` and `variables`.
-    pub(super) fn bindings<'a>(&self, object: &Json, surroundings: &Surroundings<'a>) -> Bindings<'a> {
+    pub(crate) fn bindings<'a>(&self, object: &Json, surroundings: &Surroundings<'a>) -> Bindings<'a> {
         let place = [&self.group, &self.resource, &self.subresource, &self.namespace, &self.name].map(String::as_str);
         let resource = request_resource_value(self.identity.clone(), place);
+        self.plain_bindings(object).with_authorizer(surroundings.authorize, &self.identity, Some(resource))
+    }
+
+    /// The objects and the request.
+    pub(crate) fn plain_bindings<'a>(&self, object: &Json) -> Bindings<'a> {
         Bindings::new()
             .with("object", Value::from_json(object))
             .with("oldObject", Value::from_json(&self.old_object))
             .with("request", self.value())
-            .with_authorizer(surroundings.authorize, &self.identity, Some(resource))
     }
 
     /// The variable `namespaceObject`: null for cluster-scoped requests.
-    pub(super) fn namespace_value(&self, surroundings: &Surroundings<'_>) -> Value {
+    pub(crate) fn namespace_value(&self, surroundings: &Surroundings<'_>) -> Value {
         if self.namespace.is_empty() || self.is_for_namespace() {
             return Value::Null;
         }
@@ -122,7 +126,7 @@ impl Request {
     }
 
     /// The namespace without what CEL does not see, its name label added as the API server does.
-    pub(super) fn namespace_object(&self, surroundings: &Surroundings<'_>) -> Json {
+    pub(crate) fn namespace_object(&self, surroundings: &Surroundings<'_>) -> Json {
         let mut namespace = surroundings.namespace_object.cloned().unwrap_or_else(|| json!({}));
         let Some(fields) = namespace.as_object_mut() else {
             return json!({});

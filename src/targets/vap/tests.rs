@@ -3,55 +3,12 @@ use serde_json::{Value, json};
 use super::{NativePolicies, Vap};
 use crate::admission::Operation;
 use crate::cluster::Cluster;
-use crate::input::default_pod;
 use crate::plan::{Enforcement, Options, Plan, RbacMode};
-use crate::rbac::RbacOptions;
-use crate::release::Release;
+use crate::targets::testing::{EVERYBODY, cluster, documents, grant, pod, policy};
 use crate::targets::{AdmissionRequest, Context, Decider, Emission, Target, TargetVerdict};
-
-/// A policy that everybody may use; `spec` is laid over what every policy must say.
-fn policy(name: &str, spec: Value) -> Value {
-    let any = json!({"rule": "RunAsAny"});
-    let mut full =
-        json!({"seLinux": any, "runAsUser": any, "supplementalGroups": any, "fsGroup": any, "volumes": ["*"]});
-    for (key, value) in spec.as_object().unwrap() {
-        full[key] = value.clone();
-    }
-    json!({"apiVersion": "policy/v1beta1", "kind": "PodSecurityPolicy", "metadata": {"name": name}, "spec": full})
-}
-
-fn grant(policies: &[&str], group: &str, api_group: &str) -> [Value; 2] {
-    let api = "rbac.authorization.k8s.io/v1";
-    let rule = json!({"apiGroups": [api_group], "resources": ["podsecuritypolicies"], "verbs": ["use"], "resourceNames": policies});
-    [
-        json!({"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": group}, "rules": [rule]}),
-        json!({"apiVersion": api, "kind": "ClusterRoleBinding", "metadata": {"name": group},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": group},
-            "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": group}]}),
-    ]
-}
-
-fn cluster(policies: &[Value], wiring: &[Value]) -> Cluster {
-    let options = RbacOptions { aggregate: true, bootstrap: false };
-    Cluster::new(policies, wiring, Release::default(), options).unwrap()
-}
 
 fn emit(cluster: &Cluster, options: Options) -> Emission {
     Vap.emit(&Plan::new(cluster, options))
-}
-
-fn documents(emission: &Emission) -> Vec<Value> {
-    emission.documents.iter().map(|emitted| emitted.document.clone()).collect()
-}
-
-/// The pod's containers and what else `spec` says.
-fn pod(spec: Value) -> Value {
-    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
-    for (key, value) in spec.as_object().unwrap() {
-        pod["spec"][key] = value.clone();
-    }
-    default_pod(&mut pod);
-    pod
 }
 
 fn decide(
@@ -84,8 +41,6 @@ fn create(cluster: &Cluster, documents: &[Value], pod: &Value) -> TargetVerdict 
 fn annotation(verdict: &TargetVerdict) -> &Value {
     &verdict.pod["metadata"]["annotations"]["kubernetes.io/psp"]
 }
-
-const EVERYBODY: &str = "system:authenticated";
 
 #[test]
 fn the_first_policy_that_admits_untouched_is_chosen_before_one_that_fills() {

@@ -1,0 +1,57 @@
+//! Kyverno: a ValidatingPolicy and a MutatingPolicy (1.16).
+//!
+//! Several Kyverno policies would all have to agree, and no order among those that mutate is defined: so one validating
+//! policy holds all PodSecurityPolicies as alternatives, and one mutating policy holds the whole choice. Who may use which
+//! stands in the expressions, frozen: Kyverno's `authorizer` asks another question than it is asked. One pair for each
+//! class of subjects would say the same with more text, since a request has two identities, whose classes multiply; and a
+//! class whose policy got lost would be let through, where here it is denied.
+
+mod decide;
+mod emit;
+mod mutating;
+mod notes;
+mod read;
+mod test_files;
+mod validating;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use super::{Context, Decider, Emission, EmittedText, Target, TestCase};
+use crate::plan::{Options, Plan};
+pub use decide::KyvernoPolicies;
+pub use read::{CelPolicy, Kind};
+use test_files::{Rows, test_files};
+
+/// The target `kyverno`.
+#[derive(Debug, Clone, Copy)]
+pub struct Kyverno;
+
+impl Target for Kyverno {
+    fn name(&self) -> &'static str {
+        "kyverno"
+    }
+
+    fn fills_in(&self, _options: &Options) -> bool {
+        true
+    }
+
+    fn emit(&self, plan: &Plan<'_>) -> Emission {
+        emit::emission(plan)
+    }
+
+    fn test_files(&self, emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedText> {
+        let rows = Rows {
+            validating: || json!({"isValidatingPolicy": true}),
+            mutating: || json!({"isMutatingPolicy": true}),
+            is_validating: |document| document.get("kind").is_some_and(|kind| kind == "ValidatingPolicy"),
+        };
+        test_files(emission, cases, rows)
+    }
+
+    fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a> {
+        Box::new(KyvernoPolicies::read(documents, context))
+    }
+}

@@ -1,0 +1,157 @@
+//! Kyverno's own command line, held against the evaluation in this program, over recorded requests with their users: the
+//! emitted documents, and the files that `convert --with-tests` writes beside them, denials and changed pods both.
+//!
+//! It needs the command line (1.19) and minutes, so it runs only when asked for:
+//! `KYVERNO=path/to/kyverno cargo test --test kyverno_cli -- --ignored --nocapture`. `REQUESTS` is how many (default 6000).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use psp_migrate::admission::Operation;
+use psp_migrate::plan::{Options, Plan};
+use psp_migrate::targets::kyverno::Kyverno;
+use psp_migrate::targets::{AdmissionRequest, Context, Target, TestCase};
+use psp_migrate::yaml::to_yaml;
+use serde_json::Value;
+use support::recorded::cluster;
+use support::{Recorded, admission_pod, pod_name};
+
+const FILES: [&str; 3] = ["psp-core", "psp-rbac", "psp-boundary"];
+
+#[test]
+#[ignore = "needs the Kyverno command line and takes minutes"]
+fn kyverno_agrees_about_validating_and_mutating_policies() {
+    check(&Kyverno);
+}
+
+fn check(target: &dyn Target) {
+    let kyverno = std::env::var_os("KYVERNO").expect("KYVERNO names the program");
+    let wanted: usize = std::env::var("REQUESTS").map_or(6000, |text| text.parse().expect("REQUESTS is a number"));
+    let name = format!("psp-migrate-{}-{}", target.name(), std::process::id());
+    let folder = Folder(std::env::temp_dir().join(name));
+    let mut counts = Counts::default();
+    for name in FILES {
+        let recorded = Recorded::read(name);
+        let creates = |case: &&Value| case["requests"].as_array().unwrap().iter().any(|it| it.get("oldPod").is_none());
+        let requests: usize = recorded.cases.iter().map(|case| case["requests"].as_array().unwrap().len()).sum();
+        let every = (requests * FILES.len() / wanted).max(1);
+        for (index, case) in recorded.cases.iter().filter(creates).step_by(every).enumerate() {
+            write_case(&folder.0.join(format!("{name}-{index:04}")), case, target, &mut counts);
+        }
+    }
+    assert!(counts.allowed > 0 && counts.denied > 0 && counts.changed > 0);
+    let run = Command::new(kyverno).args(["test", "--remove-color", "--fail-only"]).arg(&folder.0).output().unwrap();
+    let text = String::from_utf8_lossy(&run.stdout);
+    let summary = text.lines().rfind(|line| line.starts_with("Test Summary")).unwrap_or("no summary");
+    eprintln!(
+        "{}: {} requests, {} let through, {} refused, {} pods changed; kyverno test says: {summary}",
+        target.name(),
+        counts.allowed + counts.denied,
+        counts.allowed,
+        counts.denied,
+        counts.changed,
+    );
+    let failed: Vec<&str> =
+        text.lines().filter(|line| line.contains("Fail") || line.contains("rror")).take(20).collect();
+    assert!(run.status.success(), "{}\n{}", failed.join("\n"), String::from_utf8_lossy(&run.stderr));
+    let told = counts.allowed + counts.denied + counts.changed;
+    assert!(summary.contains(&format!("{told} tests passed")), "{told} results were expected: {summary}");
+}
+
+#[derive(Default)]
+struct Counts {
+    allowed: usize,
+    denied: usize,
+    changed: usize,
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::env::var_os("KEEP").is_none() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Writes the documents of a case and the test files that expect what is decided here.
+fn write_case(folder: &Path, case: &Value, target: &dyn Target, counts: &mut Counts) {
+    let cluster = cluster(case);
+    let emission = target.emit(&Plan::new(&cluster, Options::default()));
+    let documents: Vec<Value> = emission.documents.iter().map(|emitted| emitted.document.clone()).collect();
+    let decider = target.read(&documents, &Context { namespaces: &[], rbac: cluster.rbac(), target_minor: 37 });
+    let creates = case["requests"].as_array().unwrap().iter().filter(|request| request.get("oldPod").is_none());
+    let requests: Vec<Owned> = creates.map(|request| Owned::new(case, request)).collect();
+    let cases: Vec<TestCase<'_>> = requests
+        .iter()
+        .map(|owned| TestCase { request: owned.request(), verdict: decider.decide(&owned.request()) })
+        .collect();
+    for emitted in &emission.documents {
+        write(&folder.join(&emitted.file), &to_yaml(&emitted.document).unwrap());
+    }
+    for text in target.test_files(&emission, &cases) {
+        if text.file.ends_with("kyverno-test.yaml") {
+            counts.add(&serde_yaml_value(&text.text));
+        }
+        write(&folder.join(&text.file), &text.text);
+    }
+}
+
+impl Counts {
+    fn add(&mut self, test: &Value) {
+        for row in test["results"].as_array().unwrap() {
+            let count = row["resources"].as_array().unwrap().len();
+            match (row.get("patchedResources"), row["result"].as_str()) {
+                (Some(_), _) => self.changed += count,
+                (None, Some("pass")) => self.allowed += count,
+                _ => self.denied += count,
+            }
+        }
+    }
+}
+
+fn serde_yaml_value(text: &str) -> Value {
+    psp_migrate::input::objects_in_text(text).unwrap_or_default().into_iter().next().unwrap()
+}
+
+fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+struct Owned {
+    namespace: String,
+    user: String,
+    groups: Vec<String>,
+    pod: Value,
+}
+
+impl Owned {
+    fn new(case: &Value, request: &Value) -> Self {
+        Self {
+            namespace: request["namespace"].as_str().unwrap().to_owned(),
+            user: request["user"].as_str().unwrap().to_owned(),
+            groups: serde_json::from_value(request["groups"].clone()).unwrap_or_default(),
+            pod: admission_pod(case, request, "pod"),
+        }
+    }
+
+    fn request(&self) -> AdmissionRequest<'_> {
+        AdmissionRequest {
+            namespace: &self.namespace,
+            name: pod_name(&self.pod),
+            user: &self.user,
+            groups: &self.groups,
+            operation: Operation::Create,
+            subresource: "",
+            object: &self.pod,
+            old_object: None,
+        }
+    }
+}
