@@ -14,8 +14,9 @@ use crate::targets::cel_policies::{
 use crate::targets::cel_rules::{self, Names};
 use crate::targets::{Emission, Emitted, Gap};
 
-/// What both documents are called; the kinds differ.
-const NAME: &str = "pod-security-policy";
+/// What the documents are called. `kyverno test` tells policies apart by their names alone.
+const VALIDATING: &str = "pod-security-policy";
+const MUTATING: &str = "pod-security-policy-defaults";
 
 /// The first minor version of Kyverno with MutatingPolicy of a stable shape, as v1beta1.
 const SINCE: u8 = 16;
@@ -50,10 +51,11 @@ fn too_old(options: &Options) -> Gap {
 
 fn document(kind: &str, options: &Options, spec: Value) -> Value {
     let version = if options.kyverno_minor < V1_SINCE { "v1beta1" } else { "v1" };
+    let name = if kind == "MutatingPolicy" { MUTATING } else { VALIDATING };
     json!({
         "apiVersion": format!("policies.kyverno.io/{version}"),
         "kind": kind,
-        "metadata": {"name": NAME},
+        "metadata": {"name": name},
         "spec": spec,
     })
 }

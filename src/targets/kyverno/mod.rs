@@ -20,10 +20,11 @@ mod tests;
 use serde_json::{Value, json};
 
 use super::{Context, Decider, Emission, EmittedText, Target, TestCase};
+use crate::cel::policy::text;
 use crate::plan::{Options, Plan};
 pub use decide::KyvernoPolicies;
 pub use read::{CelPolicy, Kind};
-use test_files::{Rows, test_files};
+use test_files::{Row, Rows, test_files};
 
 /// The target `kyverno`.
 #[derive(Debug, Clone, Copy)]
@@ -43,10 +44,10 @@ impl Target for Kyverno {
     }
 
     fn test_files(&self, emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedText> {
-        let rows = Rows {
-            validating: || json!({"isValidatingPolicy": true}),
-            mutating: || json!({"isMutatingPolicy": true}),
-            is_validating: |document| document.get("kind").is_some_and(|kind| kind == "ValidatingPolicy"),
+        let rows: Rows = |document| {
+            let denies = text(document, "/kind") == "ValidatingPolicy";
+            let kind = if denies { "isValidatingPolicy" } else { "isMutatingPolicy" };
+            vec![Row { denies, fields: [(kind.to_owned(), json!(true))].into_iter().collect() }]
         };
         test_files(emission, cases, rows)
     }

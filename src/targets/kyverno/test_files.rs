@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::admission::Operation;
 use crate::cel::policy::text;
@@ -14,16 +14,17 @@ use crate::targets::cel_policies::stored::as_stored;
 use crate::targets::{Emission, EmittedText, TestCase};
 use crate::yaml::to_yaml;
 
-/// How the results of a form name a policy.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
-    /// What a result about a denial holds besides the policy's name.
-    pub validating: fn() -> Value,
-    /// The same of a result about a change.
-    pub mutating: fn() -> Value,
-    /// Whether this document denies; the others change.
-    pub is_validating: fn(&Value) -> bool,
+/// How results name a document, or one of its rules.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// Whether it denies; otherwise it changes pods.
+    pub denies: bool,
+    /// What a result holds besides the policy's name.
+    pub fields: Map<String, Value>,
 }
+
+/// The rows of a document.
+pub(super) type Rows = fn(&Value) -> Vec<Row>;
 
 /// The files; empty if no request can be tested.
 pub(super) fn test_files(emission: &Emission, cases: &[TestCase<'_>], rows: Rows) -> Vec<EmittedText> {
@@ -99,8 +100,10 @@ fn submitted(case: &TestCase<'_>, name: &str) -> Value {
 }
 
 fn identify(pod: &mut Value, case: &TestCase<'_>, name: &str) {
-    pod["apiVersion"] = json!("v1");
-    pod["kind"] = json!("Pod");
+    if let Some(pod) = pod.as_object_mut() {
+        pod.insert("apiVersion".to_owned(), json!("v1"));
+        pod.insert("kind".to_owned(), json!("Pod"));
+    }
     if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("generateName");
         metadata.insert("name".to_owned(), json!(name));
@@ -135,32 +138,29 @@ fn results(
             all.into_iter().any(|message| message.starts_with("Policy "))
         })
     };
+    let is_changed = |index: usize| changed.get(index).is_some_and(Option::is_some);
     let mut results = Vec::new();
     for document in emission.documents.iter().map(|emitted| &emitted.document) {
-        let name = text(document, "/metadata/name");
-        if (rows.is_validating)(document) {
-            let row = (rows.validating)();
-            results.extend(result(name, &row, "pass", listed(&|index| !fails(index))));
-            results.extend(result(name, &row, "fail", listed(&fails)));
-        } else {
-            let is_changed = |index: usize| changed.get(index).is_some_and(Option::is_some);
-            let row = result(name, &(rows.mutating)(), "pass", listed(&is_changed));
-            results.extend(row.map(|mut row| {
-                row["patchedResources"] = json!("patched.yaml");
-                row
-            }));
+        for Row { denies, mut fields } in rows(document) {
+            fields.insert("policy".to_owned(), json!(text(document, "/metadata/name")));
+            fields.insert("kind".to_owned(), json!("Pod"));
+            if denies {
+                results.extend(result(&fields, "pass", listed(&|index| !fails(index))));
+                results.extend(result(&fields, "fail", listed(&fails)));
+            } else {
+                fields.insert("patchedResources".to_owned(), json!("patched.yaml"));
+                results.extend(result(&fields, "pass", listed(&is_changed)));
+            }
         }
     }
     results
 }
 
-fn result(policy: &str, row: &Value, result: &str, resources: Vec<String>) -> Option<Value> {
-    let mut row = row.clone();
-    row["policy"] = json!(policy);
-    row["kind"] = json!("Pod");
-    row["result"] = json!(result);
-    row["resources"] = json!(resources);
-    (!resources.is_empty()).then_some(row)
+fn result(fields: &Map<String, Value>, result: &str, resources: Vec<String>) -> Option<Value> {
+    let mut row = fields.clone();
+    row.insert("result".to_owned(), json!(result));
+    row.insert("resources".to_owned(), json!(resources));
+    (!resources.is_empty()).then(|| row.into())
 }
 
 fn stream(documents: &[Value]) -> String {

@@ -176,7 +176,7 @@ fn what_cannot_be_evaluated_is_named() {
 #[test]
 fn an_outcome_that_depends_on_the_order_of_policies_is_no_answer() {
     let (one, two) = (adds("a", "'1'"), adds("b", "'2'"));
-    assert_eq!(create(&[one.clone()], &pod(json!({}))).unsupported, []);
+    assert_eq!(create(std::slice::from_ref(&one), &pod(json!({}))).unsupported, []);
     assert_eq!(create(&[one.clone(), one.clone()], &pod(json!({}))).unsupported, []);
     assert!(create(&[one, two], &pod(json!({}))).unsupported[0].why.contains("order"));
 }
@@ -215,6 +215,6 @@ fn a_policy_of_a_namespace_counts_there_only() {
     );
     for (namespace, allowed) in [("default", false), ("other", true)] {
         document["metadata"]["namespace"] = json!(namespace);
-        assert_eq!(create(&[document.clone()], &pod(json!({}))).allowed, allowed);
+        assert_eq!(create(std::slice::from_ref(&document), &pod(json!({}))).allowed, allowed);
     }
 }
