@@ -207,7 +207,7 @@ pub enum Switch {
 /// What becomes of the policies.
 #[derive(Debug, Args)]
 pub struct Translation {
-    /// The engines to move to: vap, kyverno, gatekeeper, psa; may be repeated or separated by commas
+    /// The engines to move to: vap, kyverno, gatekeeper, psa, workloads; may be repeated or separated by commas
     #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37
@@ -297,6 +297,7 @@ Examples:
   psp-migrate convert manifests/ --to vap,psa -o out/ --target-version 1.34
   psp-migrate convert manifests/ --to gatekeeper -o out/
   psp-migrate convert manifests/ --to kyverno -o out/ --with-tests
+  psp-migrate convert manifests/ --to workloads --in-place
   psp-migrate convert manifests/ --to vap -o out/ --diff")]
 pub struct Convert {
     /// What is read.
@@ -315,6 +316,9 @@ pub struct Convert {
     /// One file with all documents, instead of one file each
     #[arg(long)]
     pub bundle: bool,
+    /// With `workloads`: write the values into the input's own files, each with a backup beside it, instead of copies
+    #[arg(long)]
+    pub in_place: bool,
     /// Overwrite files that psp-migrate did not write
     #[arg(long)]
     pub force: bool,

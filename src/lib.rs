@@ -7,7 +7,8 @@
 //! ```text
 //!    PSP YAML ──► controls ──┐                       ┌──► targets::psa   labels per namespace
 //!    RBAC YAML ─► rbac ──────┼──► constraint, fill ──┼──► targets::vap   native CEL policies
-//!    Pod YAML ──► pod_view ──┘                       └──► targets::gatekeeper   one template, one constraint, mutators
+//!    Pod YAML ──► pod_view ──┘                       ├──► targets::gatekeeper   one template, one constraint, mutators
+//!                                                    └──► targets::workloads   patches for what was filled in
 //! ```
 //!
 //! Data flows one way: `input → rbac → controls → plan → targets → compare → report`.
@@ -22,6 +23,7 @@
 
 pub mod admission;
 pub mod cel;
+pub mod changes;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -37,9 +39,12 @@ pub mod pod_view;
 pub mod psp;
 pub mod rbac;
 pub mod release;
+pub mod removal;
 pub mod report;
 pub mod requests;
 pub mod schema;
+pub mod shell;
+mod stored;
 pub mod targets;
 mod validity;
 pub mod yaml;

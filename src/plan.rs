@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::constraint::{Axis, Constraint, Fill};
 use crate::rbac::{GrantAtom, Rbac};
 use crate::release::Release;
-use crate::requests::PodRequest;
+use crate::requests::{Manifests, PodRequest};
 
 /// What a target translates.
 pub struct Plan<'a> {
@@ -26,6 +26,8 @@ pub struct Plan<'a> {
     pub namespaces: &'a [Value],
     /// The pods that were given, those of workloads included.
     pub requests: &'a [PodRequest],
+    /// The pods and workloads as they were written, for targets that change them.
+    pub manifests: Option<&'a Manifests>,
 }
 
 /// What one control of one policy demands, for targets that look for pods that two sides tell apart.
@@ -141,6 +143,7 @@ impl<'a> Plan<'a> {
             cluster,
             namespaces: &[],
             requests: &[],
+            manifests: None,
         }
     }
 
@@ -148,6 +151,12 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn with_input(self, namespaces: &'a [Value], requests: &'a [PodRequest]) -> Self {
         Self { namespaces, requests, ..self }
+    }
+
+    /// The plan with the manifests of the pods, for targets that change them.
+    #[must_use]
+    pub fn with_manifests(self, manifests: &'a Manifests) -> Self {
+        Self { manifests: Some(manifests), ..self }
     }
 
     /// What a policy demands, control by control, in the plug-in's order; rules that are free but fill in included.

@@ -4,18 +4,21 @@
 //! A manifest is defaulted and goes through the ServiceAccount plug-in first. The object inside an AdmissionReview or an
 //! audit event is taken as admission saw it: type defaulting only.
 
+mod manifests;
 mod recorded;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use manifests::{Manifests, pod_path};
+
 use crate::admission::Operation;
 use crate::cluster::{Ignored, Request};
 use crate::input::{Class, Creator, Parsed, Problem, Source, Sourced, admit_service_account, default_pod, pod_of};
 
 /// A request for one pod, and where it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PodRequest {
     /// The request's namespace.
     pub namespace: String,

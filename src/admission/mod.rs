@@ -19,6 +19,7 @@ use choice::{Choice, Mutation};
 
 pub use message::Refusal;
 pub use policy::AdmissionPolicy;
+pub(crate) use prepare::seccomp_field_for;
 pub use trial::Trial;
 pub(crate) use validity::errors as api_validation;
 
@@ -107,6 +108,11 @@ impl Plugin {
     /// The policies in the order in which they are tried.
     pub fn policies(&self) -> &[AdmissionPolicy] {
         &self.policies
+    }
+
+    /// The pod after the fills of a policy, if they change it.
+    pub fn filled<'a>(&'a self, policy: usize, pod: &PodView<'a>) -> Option<PodView<'a>> {
+        self.policies.get(policy)?.filled(pod)
     }
 
     /// Decides about a pod, of which one of the two identities may use the policies for which `usable` answers true.

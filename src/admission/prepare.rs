@@ -37,7 +37,7 @@ fn reset_proc_mounts(pod: &mut PodView<'_>) -> bool {
 fn sync_seccomp(seccomp: &mut Seccomp<'_>) -> bool {
     match (&seccomp.field, &seccomp.annotation) {
         (Some(field), None) if !field.is_empty() => seccomp.annotation = Some(field.clone()),
-        (None, Some(annotation)) => match field_for(annotation) {
+        (None, Some(annotation)) => match seccomp_field_for(annotation) {
             Some(field) => seccomp.field = Some(field),
             None => return false,
         },
@@ -47,7 +47,7 @@ fn sync_seccomp(seccomp: &mut Seccomp<'_>) -> bool {
 }
 
 /// The field's spelling of an annotation, if it stands for a field value.
-fn field_for<'a>(annotation: &str) -> Option<Cow<'a, str>> {
+pub(crate) fn seccomp_field_for<'a>(annotation: &str) -> Option<Cow<'a, str>> {
     match annotation {
         "unconfined" => Some(Cow::Borrowed("unconfined")),
         "runtime/default" | "docker/default" => Some(Cow::Borrowed("runtime/default")),

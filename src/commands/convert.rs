@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::folder::Folder;
 use super::output::{counted, report_problems};
+use super::rewriting::{self, NewFiles};
 use super::{Ending, reading, translation};
 use crate::cli::Convert;
-use crate::input::objects_in_text;
+use crate::input::{Inventory, objects_in_text};
 use crate::pairing;
 use crate::plan::Plan;
 use crate::report::conversion;
@@ -29,12 +30,15 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
     let cluster = reading::cluster(&inventory, &arguments.input)?;
     let namespaces = translation::namespaces(&inventory);
     let requests = translation::requests(&inventory, "default", &arguments.input);
-    let plan = Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &requests);
+    let manifests = translation::manifests(&inventory, &Inventory::default(), "default", &arguments.input);
+    let plan = Plan::new(&cluster, arguments.translation.options())
+        .with_input(&namespaces, &requests)
+        .with_manifests(&manifests);
     let mut files = BTreeMap::new();
-    let mut emissions = Vec::new();
+    let (mut emissions, mut in_place) = (Vec::new(), Vec::new());
     let mut asked = None;
     for target in &targets {
-        let emission = target.emit(&plan);
+        let mut emission = target.emit(&plan);
         let prefix = if targets.len() > 1 { format!("{}/", target.name()) } else { String::new() };
         add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
         if arguments.with_tests {
@@ -46,6 +50,13 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
             let named = named_as_written(&emission, arguments.bundle, *target);
             add_tests(&mut files, &prefix, &named, &plan, asked, *target)?;
         }
+        let new = rewriting::new_files(&emission);
+        emission.notes.extend(new.refused.iter().map(|why| format!("not rewritten: {why}; its patch holds them")));
+        if arguments.in_place {
+            in_place.push(new);
+        } else {
+            files.extend(new.below(&prefix));
+        }
         emissions.push((target.name(), emission));
     }
     files.insert("report.md".to_owned(), conversion::markdown(&cluster, &emissions));
@@ -54,7 +65,30 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
         serde_json::to_string_pretty(&conversion::json(&cluster, &emissions))? + "\n",
     );
     let folder = Folder { root: &arguments.output, files };
-    finish(arguments, &folder, &emissions)
+    let ending = finish(arguments, &folder, &emissions)?;
+    rewrite_in_place(arguments, &in_place)?;
+    Ok(ending)
+}
+
+/// Rewrites the input's own files, or shows what would change in them.
+fn rewrite_in_place(arguments: &Convert, new: &[NewFiles]) -> Result<()> {
+    for new in new {
+        if arguments.dry_run || arguments.diff {
+            for file in &new.files {
+                let diff = similar::TextDiff::from_lines(&file.before, &file.after);
+                anstream::print!("{}", diff.unified_diff().header(&file.path, &file.path));
+            }
+            continue;
+        }
+        new.write_in_place()?;
+        if !new.files.is_empty() {
+            anstream::eprintln!(
+                "{} rewritten in place, each with a backup beside it",
+                counted(new.files.len(), "file")
+            );
+        }
+    }
+    Ok(())
 }
 
 fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission)]) -> Result<Ending> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The list's name.
-pub(super) const LIST: &str = ".psp-migrate.json";
+const LIST: &str = crate::input::WRITTEN;
 
 /// What was written last time.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ fn is_inside(name: &str) -> bool {
 }
 
 /// Writes a file beside its place and moves it there, so that nobody ever sees half of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = || format!("cannot write `{}`", path.display());
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).with_context(failed)?;

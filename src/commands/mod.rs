@@ -6,6 +6,7 @@ mod folder;
 mod inspect;
 mod output;
 mod reading;
+mod rewriting;
 mod translation;
 mod verify;
 

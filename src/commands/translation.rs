@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cli::{Input, Translation};
 use crate::input::{Inventory, Sourced};
-use crate::requests::{PodRequest, RequestReader};
+use crate::requests::{Manifests, PodRequest, RequestReader};
 use crate::targets::{TARGETS, Target};
 
 /// The targets with the given names.
@@ -33,7 +33,7 @@ pub(super) fn namespaces(inventory: &Inventory) -> Vec<Value> {
 /// out: `evaluate` names them.
 pub(super) fn requests(inventory: &Inventory, namespace: &str, input: &Input) -> Vec<PodRequest> {
     use crate::input::Class;
-    let reader = RequestReader::new(namespace, None, input.release().minor).with_accounts(&inventory.service_accounts);
+    let reader = reader(inventory, namespace, input);
     let class = |class, objects: &[Sourced<Value>]| objects.iter().map(|it| (class, it.clone())).collect::<Vec<_>>();
     let objects = class(Class::Pod, &inventory.pods)
         .into_iter()
@@ -41,4 +41,14 @@ pub(super) fn requests(inventory: &Inventory, namespace: &str, input: &Input) ->
         .chain(class(Class::AdmissionReview, &inventory.admission_reviews))
         .chain(class(Class::AuditEvent, &inventory.audit_events));
     objects.filter_map(|(class, object)| reader.request(class, object).ok().flatten()).collect()
+}
+
+/// The pods and workloads of an inventory as they were written, and those of the samples besides.
+pub(super) fn manifests(inventory: &Inventory, samples: &Inventory, namespace: &str, input: &Input) -> Manifests {
+    let both = [inventory, samples].into_iter().flat_map(|it| it.pods.iter().chain(&it.workloads));
+    Manifests::new(reader(inventory, namespace, input), both.cloned().collect())
+}
+
+fn reader(inventory: &Inventory, namespace: &str, input: &Input) -> RequestReader {
+    RequestReader::new(namespace, None, input.release().minor).with_accounts(&inventory.service_accounts)
 }

@@ -16,7 +16,7 @@ use crate::pairing;
 use crate::plan::Plan;
 use crate::report::verification::{Difference, TargetFindings, Verification};
 use crate::requests::PodRequest;
-use crate::targets::{Context, Decider, Emission, Target};
+use crate::targets::{Checked, Context, Decider, Emission, Target};
 
 pub(super) fn run(arguments: &Verify) -> Result<Ending> {
     let targets = translation::targets(&arguments.translation)?;
@@ -25,12 +25,14 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
     let cluster = reading::cluster(&inventory, &arguments.input)?;
     let namespaces = translation::namespaces(&inventory);
     let mut given = translation::requests(&inventory, &arguments.namespace, &arguments.input);
+    let samples = if arguments.pods.is_empty() { Inventory::default() } else { Inventory::read(&arguments.pods) };
     if !arguments.pods.is_empty() {
-        let samples = Inventory::read(&arguments.pods);
         report_problems(&samples.problems);
         given.extend(translation::requests(&samples, &arguments.namespace, &arguments.input));
     }
-    let plan = Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given);
+    let manifests = translation::manifests(&inventory, &samples, &arguments.namespace, &arguments.input);
+    let plan =
+        Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given).with_manifests(&manifests);
     let given_count = given.len();
     let mut requests = pairing::with_every_requester(&cluster, &given);
     let boundary_from = requests.len();
@@ -46,9 +48,14 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
             rbac: cluster.rbac(),
             target_minor: arguments.translation.target_version,
         };
-        let decider = target.read(&documents, &context);
-        let mut findings = findings(&cluster, decider.as_ref(), &requests, target, arguments)?;
-        findings.boundary = requests.len() - boundary_from;
+        let mut findings = match target.check(&documents, &plan) {
+            Some(checked) => of_manifests(target, checked),
+            None => {
+                let decider = target.read(&documents, &context);
+                let findings = findings(&cluster, decider.as_ref(), &requests, target, arguments)?;
+                TargetFindings { boundary: requests.len() - boundary_from, ..findings }
+            }
+        };
         if arguments.against.is_none() {
             findings.gaps = emission.gaps;
             findings.notes = emission.notes;
@@ -115,6 +122,17 @@ fn findings(
     }
     findings.unsupported = decider.unsupported().to_vec();
     Ok(findings)
+}
+
+/// What a target that changes manifests makes of each of them.
+fn of_manifests(target: &dyn Target, checked: Vec<Checked>) -> TargetFindings {
+    let mut findings =
+        TargetFindings { target: target.name().to_owned(), compared: checked.len(), ..TargetFindings::default() };
+    for Checked { request, comparison } in &checked {
+        findings.counts.add(comparison.agreement);
+        findings.differences.extend(Difference::of(request, comparison));
+    }
+    findings
 }
 
 fn print(arguments: &Verify, verification: &Verification) -> Result<()> {

@@ -17,6 +17,10 @@ use super::parse::{Parsed, objects as objects_of, parse};
 use super::position::{Source, Sourced};
 use super::problem::{Problem, printable};
 
+/// The list in a folder that this program wrote. Such a folder is read only when it is named itself: what stands in it was
+/// made from other input, and would count twice.
+pub const WRITTEN: &str = ".psp-migrate.json";
+
 /// A batch is parsed when it has this many documents …
 const BATCH: usize = 512;
 /// … or this many bytes.
@@ -26,8 +30,8 @@ const BATCH_BYTES: usize = 4 << 20;
 /// particular order and on any thread; `take` gets the results, in the order of the input. Memory is bounded by some
 /// megabytes plus the largest single document.
 ///
-/// Folders are walked in the order of their names; hidden entries and symbolic links to folders are left out, and so are
-/// files other than `.yaml`, `.yml`, `.json`, `.ndjson`, `.jsonl`, each also with `.gz`.
+/// Folders are walked in the order of their names; hidden entries, symbolic links to folders and folders below that this
+/// program wrote are left out, and so are files other than `.yaml`, `.yml`, `.json`, `.ndjson`, `.jsonl`, each also with `.gz`.
 pub fn stream<T: Send>(paths: &[PathBuf], work: impl Fn(Parsed) -> T + Sync, mut take: impl FnMut(T)) {
     for path in paths {
         for found in files(path) {
@@ -212,7 +216,9 @@ fn entries(folder: &Path) -> io::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            folders.push(path);
+            if !path.join(WRITTEN).exists() {
+                folders.push(path);
+            }
         } else if has_known_ending(&path) && path.is_file() {
             files.push(path);
         }
@@ -286,6 +292,8 @@ mod tests {
             (".hidden/x.yaml", "x"),
             ("notes.txt", "n"),
             (".h.yaml", "h"),
+            ("out/.psp-migrate.json", "list"),
+            ("out/made.yaml", "made"),
         ] {
             fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
             let pod = format!("{{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {{\"name\": \"{name}\"}}}}");

@@ -54,6 +54,8 @@ fn flatten(mut value: Value, source: &Source, objects: &mut Vec<Sourced<Value>>)
 /// A value of the document with the text that it was read from.
 pub(super) struct Section<'a> {
     pub(super) text: &'a str,
+    /// The byte of the document's text at which it begins.
+    pub(super) start: usize,
     pub(super) first_line: u32,
     pub(super) value: Value,
     pub(super) item_lines: Vec<u32>,
@@ -62,7 +64,7 @@ pub(super) struct Section<'a> {
 }
 
 /// YAML is one value; JSON may be several, one after the other.
-fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
+pub(super) fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
     let body = raw.body().1.trim_start();
     if !body.starts_with(['{', '[']) {
         return yaml_section(raw).map(|section| vec![section]);
@@ -81,7 +83,7 @@ fn values(raw: &RawDocument) -> Result<Vec<Section<'_>>, yaml::Fault> {
 
 fn yaml_section(raw: &RawDocument) -> Result<Section<'_>, yaml::Fault> {
     let yaml::Loaded { value, duplicates, item_lines, unread } = yaml::load(&raw.text)?;
-    Ok(Section { text: &raw.text, first_line: raw.first_line, value, item_lines, duplicates, unread })
+    Ok(Section { text: &raw.text, start: 0, first_line: raw.first_line, value, item_lines, duplicates, unread })
 }
 
 enum JsonFault {
@@ -97,6 +99,7 @@ fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
     while !rest.trim_start().is_empty() {
         let blank = rest.len() - rest.trim_start().len();
         let (skipped, text) = rest.split_at_checked(blank).unwrap_or(("", rest));
+        let start = raw.text.len() - text.len();
         first_line = first_line.saturating_add(newlines(skipped));
         let (loaded, end) = json::load(text).map_err(|error| JsonFault::of(&error, first_line - raw.first_line))?;
         let (text, after) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -105,7 +108,7 @@ fn json_sections(raw: &RawDocument) -> Result<Vec<Section<'_>>, JsonFault> {
             false => Vec::new(),
         };
         let item_lines = Vec::new();
-        sections.push(Section { text, first_line, value: loaded.value, item_lines, duplicates, unread: None });
+        sections.push(Section { text, start, first_line, value: loaded.value, item_lines, duplicates, unread: None });
         first_line = first_line.saturating_add(newlines(text));
         rest = after;
     }

@@ -117,12 +117,8 @@ impl Sorter<'_> {
         let Some(Value::Array(items)) = list.value.get_mut("items").map(Value::take) else {
             return;
         };
-        for (index, mut value) in items.into_iter().enumerate() {
-            // The elements of a typed list may leave their type to it.
-            if let (Some(fields), false) = (value.as_object_mut(), element.is_empty()) {
-                fields.entry("kind").or_insert_with(|| element.into());
-                fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
-            }
+        for (index, value) in items.into_iter().enumerate() {
+            let value = typed_element(value, element, &api_version);
             let mut path = list.path.clone();
             path.extend([Segment::Field("items".to_owned()), Segment::Index(index)]);
             let own_line = self.section.item_lines.get(index).filter(|_| list.path.is_empty());
@@ -285,6 +281,15 @@ impl Sorter<'_> {
             self.parsed.problems.push(problem);
         }
     }
+}
+
+/// An element of a list of this kind: those of a typed list may leave their type to it.
+pub(super) fn typed_element(mut value: Value, kind: &str, api_version: &str) -> Value {
+    if let (Some(fields), false) = (value.as_object_mut(), kind.is_empty()) {
+        fields.entry("kind").or_insert_with(|| kind.into());
+        fields.entry("apiVersion").or_insert_with(|| api_version.into());
+    }
+    value
 }
 
 /// An audit event of the level `Request` or more, of the stage at which the request came or at which it was answered.

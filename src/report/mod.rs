@@ -7,5 +7,5 @@ pub mod explanation;
 pub mod inspection;
 mod oddities;
 pub mod style;
-mod text;
+pub(crate) mod text;
 pub mod verification;

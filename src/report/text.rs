@@ -18,11 +18,16 @@ pub(crate) fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            c if c.is_control() => out.extend(c.escape_default()),
+            c if c.is_control() || reorders(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Characters that show nothing and change how the text around them is shown.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -32,6 +37,7 @@ mod tests {
     #[test]
     fn text_from_files_stays_text() {
         assert_eq!(escaped("<b>*x*\n| a"), "&lt;b&gt;\\*x\\*\\n\\| a");
+        assert_eq!(escaped("a\u{202e}b"), "a\\u{202e}b");
         assert!(fenced("a ```` b\n").starts_with("\n`````yaml\n"));
     }
 }

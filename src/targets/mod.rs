@@ -11,14 +11,18 @@ pub mod psa;
 #[cfg(test)]
 mod testing;
 pub mod vap;
+pub mod workloads;
 
 use serde_json::Value;
 
+use crate::compare::Comparison;
+use crate::input::Source;
 use crate::plan::{Options, Plan};
 use crate::requests::PodRequest;
 
 /// Every target, in the order in which reports list them.
-pub static TARGETS: [&dyn Target; 4] = [&vap::Vap, &kyverno::Kyverno, &gatekeeper::Gatekeeper, &psa::Psa];
+pub static TARGETS: [&dyn Target; 5] =
+    [&vap::Vap, &kyverno::Kyverno, &gatekeeper::Gatekeeper, &psa::Psa, &workloads::Workloads];
 
 /// One engine.
 pub trait Target: Sync {
@@ -43,6 +47,21 @@ pub trait Target: Sync {
     /// Reads documents back (whoever wrote them) into something that decides about requests. Documents that mean nothing
     /// to this target are passed over.
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a>;
+
+    /// Holds documents against the manifests of a plan, for a target that changes manifests instead of judging requests.
+    /// `None` for a target that judges.
+    fn check(&self, _documents: &[Value], _plan: &Plan<'_>) -> Option<Vec<Checked>> {
+        None
+    }
+}
+
+/// One manifest, decided about as it is and as a target would have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The request for the pod of the manifest as it is.
+    pub request: PodRequest,
+    /// The two decisions.
+    pub comparison: Comparison,
 }
 
 /// What a target emits.
@@ -52,6 +71,8 @@ pub struct Emission {
     pub documents: Vec<Emitted>,
     /// Files for people and shells. They are never read back.
     pub texts: Vec<EmittedText>,
+    /// Manifests of the input as they should read.
+    pub rewrites: Vec<Rewrite>,
     /// What the target cannot say.
     pub gaps: Vec<Gap>,
     /// What the reader of the report must know, one sentence each: which form was chosen and why, what it freezes.
@@ -61,7 +82,7 @@ pub struct Emission {
 /// One emitted document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Emitted {
-    /// The file's name without a folder, e.g. `psp-vap.yaml`; the same input gives the same name.
+    /// The file's path below the target's folder, e.g. `psp-vap.yaml`; the same input gives the same path.
     pub file: String,
     /// The Kubernetes object.
     pub document: Value,
@@ -74,6 +95,17 @@ pub struct EmittedText {
     pub file: String,
     /// Its content.
     pub text: String,
+}
+
+/// A manifest of the input as it should read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rewrite {
+    /// Where it was read.
+    pub source: Source,
+    /// As it reads now.
+    pub before: Value,
+    /// As it should read.
+    pub after: Value,
 }
 
 /// Something that the target cannot say.

@@ -33,7 +33,12 @@ pub(super) fn emission(plan: &Plan<'_>) -> Emission {
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
     let mut gaps: Vec<Gap> = plan.policies.iter().filter_map(empty_groups).collect();
     gaps.extend((plan.options.kyverno_minor < SINCE).then(|| too_old(&plan.options)));
-    Emission { documents: documents.into_iter().map(emitted).collect(), texts: Vec::new(), gaps, notes: notes(plan) }
+    Emission {
+        documents: documents.into_iter().map(emitted).collect(),
+        gaps,
+        notes: notes(plan),
+        ..Emission::default()
+    }
 }
 
 fn too_old(options: &Options) -> Gap {

@@ -61,9 +61,9 @@ pub(super) fn emit(plan: &Plan<'_>) -> Emission {
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
     Emission {
         documents: documents.into_iter().map(emitted).collect(),
-        texts: Vec::new(),
         gaps: gaps::gaps(plan, form, fills),
         notes: notes(plan, form, fills),
+        ..Emission::default()
     }
 }
 

@@ -4,12 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::advice::{Advice, NamespaceAdvice, name};
 use super::listed;
+use crate::shell::{one_line, quoted};
+use crate::stored::as_manifest;
 use crate::targets::psa::{Admission, LevelVersion};
 use crate::targets::{Emitted, EmittedText};
-
-/// What the API server keeps in a Namespace and nobody applies.
-const KEPT_BY_SERVER: [&str; 7] =
-    ["creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
 
 /// A document for every namespace, and the cluster's default.
 pub(super) fn documents(advice: &Advice, namespaces: &[Value]) -> Vec<Emitted> {
@@ -31,12 +29,10 @@ pub(super) fn documents(advice: &Advice, namespaces: &[Value]) -> Vec<Emitted> {
 
 /// The namespace as it was given, with the labels.
 fn manifest(namespace: &Value, advice: &NamespaceAdvice) -> Value {
-    let mut manifest = namespace.clone();
+    let mut manifest = as_manifest(namespace);
     if let Some(object) = manifest.as_object_mut() {
-        object.shift_remove("status");
         let metadata = object.entry("metadata").or_insert_with(|| json!({}));
         if let Some(metadata) = metadata.as_object_mut() {
-            KEPT_BY_SERVER.iter().for_each(|key| drop(metadata.shift_remove(*key)));
             let old = metadata.get("labels").and_then(Value::as_object).cloned().unwrap_or_default();
             metadata.insert("labels".to_owned(), Value::Object(old.into_iter().chain(labels(advice)).collect()));
         }
@@ -85,23 +81,9 @@ fn comments(advice: &NamespaceAdvice) -> Vec<String> {
     lines
 }
 
-/// The text without what would end a comment.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn command(advice: &NamespaceAdvice) -> String {
     let labels = advice.labels.labels().map(|(key, value)| quoted(&format!("{key}={value}")));
     format!("kubectl label \"$@\" --overwrite namespace {} {}\n", quoted(&advice.namespace), labels.join(" "))
-}
-
-/// The text as one word of a POSIX shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) && !text.starts_with('-') {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Whether a namespace can have this name.
@@ -115,8 +97,6 @@ pub(super) fn is_label(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -124,15 +104,6 @@ mod tests {
         assert!(is_label("team-a1"));
         for name in ["", "-a", "a-", "A", "a.b", "a;reboot", "a/../b", &"a".repeat(64)] {
             assert!(!is_label(name), "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_shell_reads_back_what_was_quoted(text in "[^\0]{0,40}|['\\\\$`\"! \n\t;|&<>*?~#=-]{0,12}") {
-            let script = format!("printf %s {}", quoted(&text));
-            let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
-            prop_assert_eq!(String::from_utf8_lossy(&output.stdout), text);
         }
     }
 }

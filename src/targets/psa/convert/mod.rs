@@ -50,6 +50,7 @@ impl Target for Psa {
             texts: vec![documents::script(&advice)],
             gaps: gaps::gaps(&laboratory, &usable),
             notes: notes(plan, &advice, &subjects),
+            ..Emission::default()
         }
     }
 
