@@ -6,6 +6,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::release::Release;
+use crate::targets::psa::{Level, Version};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -141,6 +142,8 @@ Examples:
   psp-migrate evaluate manifests/ --pods attack.yaml --as system:serviceaccount:psp-example:malicious-user
   psp-migrate evaluate manifests/ --pods audit.log --format ndjson --fail-on denied
   psp-migrate evaluate manifests/ --pods pod.yaml --explain
+  psp-migrate evaluate manifests/ --pods samples/ --with vap --against out/
+  psp-migrate evaluate manifests/ --pods samples/ --level restricted --level-version v1.30
 
 Without --as the requester is whoever would really create the pod: the controller for a workload's pods, and for a bare
 Pod somebody who is authenticated and whom no binding names.")]
@@ -175,6 +178,30 @@ pub struct Evaluate {
     /// Whether the old server runs the PodSecurityPolicy plug-in at all
     #[arg(long, value_name = "ON|OFF", default_value = "on")]
     pub admission_plugin: Switch,
+    /// Who decides.
+    #[command(flatten)]
+    pub engine: Engine,
+}
+
+/// Another engine, in place of PodSecurityPolicy.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Another engine")]
+pub struct Engine {
+    /// Let this engine decide, in its own words, instead of PodSecurityPolicy: vap, gatekeeper, psa
+    #[arg(long, value_name = "TARGET", conflicts_with_all = ["explain", "admission_plugin"])]
+    pub with: Option<String>,
+    /// The folder with its policies, whoever wrote them [default: those among PATHS, else what `convert` would write]
+    #[arg(long, value_name = "DIR", visible_alias = "policies", requires = "with")]
+    pub against: Option<PathBuf>,
+    /// One Pod Security level for every namespace, whatever its labels are: privileged, baseline, restricted
+    #[arg(long, value_name = "LEVEL", conflicts_with_all = ["against", "explain", "admission_plugin"])]
+    pub level: Option<Level>,
+    /// The version of the Pod Security Standards, `v1.0` or later
+    #[arg(long, value_name = "VERSION", default_value = "latest", requires = "level")]
+    pub level_version: Version,
+    /// The Kubernetes version of the server that the engine stands in, 1.30 to 1.37
+    #[arg(long, value_name = "VERSION", default_value = "1.37", env = "PSP_MIGRATE_TARGET_VERSION", value_parser = target_minor)]
+    pub target_version: u8,
 }
 
 /// Output formats of `evaluate`.
@@ -225,10 +252,10 @@ pub struct Translation {
     /// Leave out the annotation that names the admitting policy
     #[arg(long)]
     pub no_annotation: bool,
-    /// Write the parameter-free form for admission control from files
+    /// Write the parameter-free form of native policies, for admission control from files (1.36)
     #[arg(long)]
     pub static_manifests: bool,
-    /// Refuse violations, or only warn about them and put them into the audit log
+    /// What violations meet: `staged` warns everywhere and refuses in namespaces labelled `psp-migrate/enforce=true`
     #[arg(long, value_name = "MODE", default_value = "deny")]
     pub mode: Mode,
 }
@@ -249,6 +276,8 @@ pub enum Mode {
     Deny,
     /// It is warned about and audited.
     Audit,
+    /// It is refused where the namespace has the label `psp-migrate/enforce=true`, and warned about elsewhere.
+    Staged,
 }
 
 fn target_minor(text: &str) -> Result<u8, String> {
@@ -283,6 +312,7 @@ impl Translation {
             enforcement: match self.mode {
                 Mode::Deny => crate::plan::Enforcement::Deny,
                 Mode::Audit => crate::plan::Enforcement::Audit,
+                Mode::Staged => crate::plan::Enforcement::Staged,
             },
             kyverno_minor: self.kyverno_version,
         }
@@ -314,7 +344,7 @@ pub struct Convert {
     #[arg(long)]
     pub with_tests: bool,
     /// One file with all documents, instead of one file each
-    #[arg(long)]
+    #[arg(long, conflicts_with = "static_manifests")]
     pub bundle: bool,
     /// With `workloads`: write the values into the input's own files, each with a backup beside it, instead of copies
     #[arg(long)]

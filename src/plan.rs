@@ -76,7 +76,7 @@ pub struct Options {
     pub annotate: bool,
     /// Write the parameter-free form for admission control from files.
     pub static_manifests: bool,
-    /// Deny at once, or only warn and audit.
+    /// Deny at once, namespace by namespace, or only warn and audit.
     pub enforcement: Enforcement,
     /// The minor version of Kyverno that gets the policies, 11 to 20.
     pub kyverno_minor: u8,
@@ -98,7 +98,12 @@ pub enum Enforcement {
     Deny,
     /// It is let through with a warning and an entry in the audit log.
     Audit,
+    /// It is refused in namespaces with the label [`ENFORCE_LABEL`], and let through with a warning everywhere else.
+    Staged,
 }
+
+/// The label, with its value, with which a namespace asks for refusals under [`Enforcement::Staged`].
+pub const ENFORCE_LABEL: (&str, &str) = ("psp-migrate/enforce", "true");
 
 impl Default for Options {
     fn default() -> Self {

@@ -98,6 +98,16 @@ impl RequestReader {
         }
     }
 
+    /// Who sends the manifests of workloads.
+    pub fn author(&self) -> Creator {
+        self.requester.clone().unwrap_or_else(anyone)
+    }
+
+    /// The namespace of a manifest.
+    pub fn namespace_of<'a>(&'a self, manifest: &'a Value) -> &'a str {
+        text_at(manifest, "/metadata/namespace").filter(|name| !name.is_empty()).unwrap_or(&self.namespace)
+    }
+
     fn workload(&self, object: &Sourced<Value>) -> Option<PodRequest> {
         let created = pod_of(&object.value)?;
         let text = |pointer| text_at(&object.value, pointer).unwrap_or_default();
@@ -106,8 +116,7 @@ impl RequestReader {
     }
 
     fn manifest(&self, mut pod: Value, owner: Option<String>, creator: Option<Creator>, source: Source) -> PodRequest {
-        let namespace = text_at(&pod, "/metadata/namespace").filter(|name| !name.is_empty()).unwrap_or(&self.namespace);
-        let namespace = namespace.to_owned();
+        let namespace = self.namespace_of(&pod).to_owned();
         default_pod(&mut pod);
         let account = text_at(&pod, "/spec/serviceAccountName").filter(|name| !name.is_empty()).unwrap_or("default");
         let account = self.accounts.get(&(namespace.clone(), account.to_owned()));
@@ -128,6 +137,15 @@ impl RequestReader {
 }
 
 impl PodRequest {
+    /// Whether the request creates or updates a pod, be it through a subresource.
+    pub fn is_for_pod(&self) -> bool {
+        match self.ignored {
+            None => true,
+            Some(Ignored::Subresource) => text_at(&self.pod, "/kind") == Some("Pod"),
+            Some(_) => false,
+        }
+    }
+
     /// The request as a cluster decides about it.
     pub fn as_request(&self) -> Request<'_> {
         Request {

@@ -2,38 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod support;
+
 use std::path::Path;
 
-use assert_cmd::Command;
 use serde_json::Value;
+use support::program::{Run, ndjson, run, run_with};
 
 const ATTACKER: &str = "system:serviceaccount:psp-example:malicious-user";
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs the program at the root of the project.
-fn run(arguments: &[&str]) -> Run {
-    run_with(arguments, "")
-}
-
-fn run_with(arguments: &[&str], stdin: &str) -> Run {
-    let mut command = Command::cargo_bin("psp-migrate").unwrap();
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).write_stdin(stdin);
-    let output = command.output().unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn ndjson(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 #[test]
 fn the_readme_shows_what_is_printed() {

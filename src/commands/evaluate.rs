@@ -1,12 +1,13 @@
-//! `evaluate`: what PodSecurityPolicy decides for each pod.
+//! `evaluate`: what PodSecurityPolicy, or another engine, decides for each pod.
 
 use std::io::Write;
 
 use anyhow::Result;
 use serde_json::Value;
 
+use super::engine::{Engine, engine};
 use super::output::{counted, report_problems};
-use super::{Ending, reading};
+use super::{Ending, reading, translation};
 use crate::cli::{Evaluate, EvaluateFormat, FailOn, Switch};
 use crate::cluster::{Cluster, Ignored};
 use crate::input::{Inventory, Parsed, Problem, stream};
@@ -23,16 +24,17 @@ pub(super) fn run(arguments: &Evaluate) -> Result<Ending> {
     let minor = arguments.input.release().minor;
     let reader = RequestReader::new(&arguments.namespace, requester, minor).with_accounts(&inventory.service_accounts);
     let mut broken = report_problems(&std::mem::take(&mut inventory.problems));
-    let judge = Judge { cluster: &cluster, arguments };
+    let namespaces = translation::namespaces(&inventory);
+    let engine = engine(arguments, &inventory, &cluster, &namespaces)?;
+    let judge = Judge { cluster: &cluster, reader: &reader, engine: engine.as_ref(), arguments };
     let mut printer = Printer::new(arguments.format);
     if arguments.pods.is_empty() {
-        let parsed = requests_of(inventory);
-        broken |= printer.print(judge.judge(reader.requests(parsed)))?;
+        broken |= printer.print(judge.judge(requests_of(inventory)))?;
     } else {
         let mut failed = None;
         stream(
             &arguments.pods,
-            |parsed| judge.judge(reader.requests(parsed)),
+            |parsed| judge.judge(parsed),
             |batch| match printer.print(batch) {
                 Ok(problem) => broken |= problem,
                 Err(error) => drop(failed.get_or_insert(error)),
@@ -41,8 +43,12 @@ pub(super) fn run(arguments: &Evaluate) -> Result<Ending> {
         failed.map_or(Ok(()), Err)?;
     }
     let totals = printer.finish()?;
-    totals.report(&cluster, arguments);
+    match &engine {
+        Some(engine) => totals.report(&format!("decided {}", engine.origin)),
+        None => totals.report(totals.next(&cluster, arguments)),
+    }
     Ok(match arguments.fail_on {
+        _ if totals.unknown > 0 => Ending::Incomplete,
         _ if broken && !arguments.input.keep_going => Ending::Incomplete,
         Some(FailOn::Denied) if totals.denied + totals.invalid > 0 => Ending::Different,
         _ => Ending::Equal,
@@ -63,18 +69,48 @@ fn requests_of(inventory: Inventory) -> Parsed {
 
 struct Judge<'a> {
     cluster: &'a Cluster,
+    reader: &'a RequestReader,
+    /// Who decides in place of PodSecurityPolicy.
+    engine: Option<&'a Engine<'a>>,
     arguments: &'a Evaluate,
 }
 
 /// Printed decisions, and what could not be decided.
+#[derive(Default)]
 struct Batch {
     decisions: Vec<(Word, bool, String)>,
     problems: Vec<Problem>,
 }
 
 impl Judge<'_> {
-    fn judge(&self, (requests, problems): (Vec<PodRequest>, Vec<Problem>)) -> Batch {
-        let mut batch = Batch { decisions: Vec::with_capacity(requests.len()), problems };
+    fn judge(&self, parsed: Parsed) -> Batch {
+        match self.engine {
+            Some(engine) => self.ask(engine, parsed),
+            None => self.decide(self.reader.requests(parsed)),
+        }
+    }
+
+    fn ask(&self, engine: &Engine<'_>, parsed: Parsed) -> Batch {
+        let mut batch = Batch { problems: parsed.problems, ..Batch::default() };
+        for (class, object) in parsed.objects {
+            match engine.decide(self.reader, class, object) {
+                Ok(decisions) => batch.decisions.extend(decisions.into_iter().map(|decision| {
+                    let (word, filled) = (decision.verdict, decision.is_filled());
+                    let text = match self.arguments.format {
+                        EvaluateFormat::Text => decision.text(),
+                        _ if self.arguments.with_pod => json(&decision),
+                        _ => json(&decision.without_pod()),
+                    };
+                    (word, filled, text)
+                })),
+                Err(problem) => batch.problems.push(problem),
+            }
+        }
+        batch
+    }
+
+    fn decide(&self, (requests, problems): (Vec<PodRequest>, Vec<Problem>)) -> Batch {
+        let mut batch = Batch { problems, ..Batch::default() };
         for mut request in requests {
             if self.arguments.admission_plugin == Switch::Off {
                 request.ignored = request.ignored.or(Some(Ignored::PluginOff));
@@ -99,17 +135,15 @@ impl Judge<'_> {
                 decision.text(&request.pod) + &why
             }
             EvaluateFormat::Text => decision.text(&request.pod),
-            EvaluateFormat::Json | EvaluateFormat::Ndjson => self.json(decision),
+            _ if self.arguments.with_pod => json(decision),
+            _ => json(&Decision { pod: None, ..decision.clone() }),
         }
     }
+}
 
-    fn json(&self, decision: &Decision) -> String {
-        let mut decision = decision.clone();
-        if !self.arguments.with_pod {
-            decision.pod = None;
-        }
-        serde_json::to_value(decision).as_ref().map(Value::to_string).unwrap_or_default()
-    }
+/// One line of JSON.
+fn json(decision: &impl serde::Serialize) -> String {
+    serde_json::to_value(decision).as_ref().map(Value::to_string).unwrap_or_default()
 }
 
 /// Prints decisions as they come.
@@ -127,6 +161,7 @@ struct Totals {
     denied: usize,
     invalid: usize,
     ignored: usize,
+    unknown: usize,
 }
 
 impl Printer {
@@ -167,30 +202,28 @@ impl Totals {
             Word::Denied => self.denied += 1,
             Word::Invalid => self.invalid += 1,
             Word::Ignored => self.ignored += 1,
+            Word::Unknown => self.unknown += 1,
         }
         self.filled += usize::from(filled);
     }
 
     fn count(&self) -> usize {
-        self.admitted + self.denied + self.invalid + self.ignored
+        self.admitted + self.denied + self.invalid + self.ignored + self.unknown
     }
 
     /// One line that tells the outcome, and what to do next.
-    fn report(&self, cluster: &Cluster, arguments: &Evaluate) {
+    fn report(&self, next: &str) {
         let admitted = paint(GOOD, format!("{} admitted", self.admitted));
         let denied = paint(if self.denied > 0 { BAD } else { GOOD }, format!("{} denied", self.denied));
         let mut parts = vec![format!("{admitted} ({} filled in)", self.filled), denied];
-        for (count, what) in [(self.invalid, "invalid"), (self.ignored, "ignored")] {
+        for (count, what) in
+            [(self.invalid, "invalid"), (self.ignored, "ignored"), (self.unknown, "that cannot be evaluated")]
+        {
             if count > 0 {
                 parts.push(paint(NOTE, format!("{count} {what}")));
             }
         }
-        anstream::eprintln!(
-            "{}: {}; {}",
-            paint(HEAD, counted(self.count(), "request")),
-            parts.join(", "),
-            self.next(cluster, arguments)
-        );
+        anstream::eprintln!("{}: {}; {}", paint(HEAD, counted(self.count(), "request")), parts.join(", "), next);
     }
 
     fn next(&self, cluster: &Cluster, arguments: &Evaluate) -> &'static str {

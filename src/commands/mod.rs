@@ -1,6 +1,7 @@
 //! The commands: each reads, computes, reports. Only they print.
 
 mod convert;
+mod engine;
 mod evaluate;
 mod folder;
 mod inspect;

@@ -1,7 +1,5 @@
 //! `verify`: the policies of another engine beside PodSecurityPolicy, decision by decision.
 
-use std::path::Path;
-
 use anyhow::Result;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -11,7 +9,7 @@ use super::{Ending, convert, reading, translation};
 use crate::cli::{Verify, VerifyFormat};
 use crate::cluster::Cluster;
 use crate::compare::{Terms, compare};
-use crate::input::{Inventory, read_objects};
+use crate::input::Inventory;
 use crate::pairing;
 use crate::plan::Plan;
 use crate::report::verification::{Difference, TargetFindings, Verification};
@@ -74,20 +72,10 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
 
 /// The documents to verify: read from the folder, or from the text that was just emitted.
 fn documents(arguments: &Verify, target: &dyn Target, emission: &Emission) -> Result<Vec<Value>> {
-    let Some(folder) = &arguments.against else {
-        return convert::read_back(emission);
-    };
-    let own = folder.join(target.name());
-    let folder: &Path = if own.is_dir() { &own } else { folder };
-    if !folder.exists() {
-        anyhow::bail!("cannot read `{}`: there is no such folder", folder.display());
+    match &arguments.against {
+        Some(folder) => translation::documents_in(folder, target),
+        None => convert::read_back(emission),
     }
-    let (objects, problems) = read_objects(&[folder.to_path_buf()]);
-    if report_problems(&problems) {
-        anyhow::bail!("part of the policies in `{}` is broken", folder.display());
-    }
-    let is_policy = |object: &Value| object.get("apiVersion").is_some();
-    Ok(objects.into_iter().map(|object| object.value).filter(is_policy).collect())
 }
 
 fn findings(

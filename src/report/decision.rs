@@ -63,6 +63,8 @@ pub enum Word {
     Ignored,
     /// The plug-in admits it, and the API server refuses the result.
     Invalid,
+    /// Something in another engine's policies cannot be evaluated.
+    Unknown,
 }
 
 /// One denial of one policy.

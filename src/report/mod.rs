@@ -3,6 +3,7 @@
 mod beyond;
 pub mod conversion;
 pub mod decision;
+pub mod engine;
 pub mod explanation;
 pub mod inspection;
 mod oddities;

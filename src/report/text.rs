@@ -1,4 +1,4 @@
-//! Text from files inside Markdown: it stays text, whatever is in it.
+//! Text from files on terminals and inside Markdown: it stays text, whatever is in it.
 
 /// A block of YAML behind a fence that is longer than any run of backticks in it.
 pub(crate) fn fenced(text: &str) -> String {
@@ -28,6 +28,15 @@ pub(crate) fn escaped(text: &str) -> String {
 /// Characters that show nothing and change how the text around them is shown.
 fn reorders(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A message for a terminal: never cut, on one line, control characters escaped.
+pub(crate) fn printable_long(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c.is_control() || reorders(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 #[cfg(test)]

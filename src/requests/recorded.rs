@@ -71,7 +71,7 @@ impl Parts {
             (None, None) => return Err(unusable(source, &format!("`{object_key}` is missing"))),
         };
         let mut old_pod = self.old_object;
-        if ignored.is_none() {
+        if ignored.is_none() || text(&pod, "/kind") == "Pod" {
             default_pod(&mut pod);
             old_pod.iter_mut().for_each(default_pod);
         }

@@ -44,6 +44,9 @@ pub trait Target: Sync {
         Vec::new()
     }
 
+    /// Whether a document is one of this engine's own, so that reading it back makes a difference.
+    fn reads(&self, document: &Value) -> bool;
+
     /// Reads documents back (whoever wrote them) into something that decides about requests. Documents that mean nothing
     /// to this target are passed over.
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a>;
@@ -139,6 +142,11 @@ pub trait Decider: Sync {
     /// What the engine would do.
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict;
 
+    /// What the engine would say to the workload itself, whose pods a controller creates; `None` if it looks at none.
+    fn decide_workload(&self, _request: &WorkloadRequest<'_>) -> Option<TargetVerdict> {
+        None
+    }
+
     /// What in the documents cannot be evaluated, whatever the request: rule and path.
     fn unsupported(&self) -> &[Unsupported];
 }
@@ -162,6 +170,19 @@ pub struct AdmissionRequest<'a> {
     pub object: &'a Value,
     /// The stored pod, on UPDATE.
     pub old_object: Option<&'a Value>,
+}
+
+/// A request to create something with a pod template.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkloadRequest<'a> {
+    /// The request's namespace.
+    pub namespace: &'a str,
+    /// The workload's name.
+    pub name: &'a str,
+    /// Who asks.
+    pub user: &'a str,
+    /// The workload.
+    pub object: &'a Value,
 }
 
 /// Who stands for anybody whom no binding names: an engine never sees a request without a user.
@@ -200,6 +221,12 @@ pub struct TargetVerdict {
     pub unsupported: Vec<Unsupported>,
 }
 
+/// The API group of a document; empty for the core group.
+fn api_group(document: &Value) -> &str {
+    let version = document.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    version.split_once('/').map_or("", |(group, _)| group)
+}
+
 /// A request with the answer that the emitted documents give to it.
 #[derive(Debug, Clone)]
 pub struct TestCase<'a> {
@@ -210,7 +237,7 @@ pub struct TestCase<'a> {
 }
 
 /// A part of a document that cannot be evaluated here.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Unsupported {
     /// The document, as `Kind/name`.
     pub document: String,

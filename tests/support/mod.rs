@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
 pub mod native;
+pub mod program;
 pub mod recorded;
 pub mod refutation;
 

@@ -1,6 +1,7 @@
 //! Reads policies and bindings: expressions compiled once, types checked, bindings found by name.
 
 use super::super::lint::{self, Env, Finding, Host, Role};
+use super::shape;
 use crate::cel::library::KYVERNO;
 use crate::cel::{Program, Variables};
 use serde_json::Value as Json;
@@ -111,8 +112,12 @@ impl Policies {
 impl Policy {
     fn read(document: &Json, documents: &[&Json], version: u32) -> Self {
         let params = document.pointer("/spec/paramKind").is_some_and(Json::is_object);
-        let policy = Self::compile(document, Env { version, params, ..Env::default() });
-        Self { bindings: bindings_of(&policy.name, text(document, "/kind"), documents), ..policy }
+        let mut policy = Self::compile(document, Env { version, params, ..Env::default() });
+        policy.bindings = bindings_of(&policy.name, text(document, "/kind"), documents);
+        for (field, finding) in std::iter::once(document).chain(&policy.bindings).flat_map(shape::refused) {
+            policy.refusals.push(Refusal { policy: policy.name.clone(), field, finding });
+        }
+        policy
     }
 
     /// A policy as Kyverno compiles its own kinds, which know no bindings.

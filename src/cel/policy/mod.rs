@@ -14,6 +14,7 @@ mod params;
 mod phase;
 mod request;
 mod selector;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod validating;
@@ -21,5 +22,5 @@ mod validating;
 pub(crate) use document::text;
 pub use document::{Mutation, MutationKind, Policies, Policy, Refusal, Validation};
 pub(crate) use mutating::{applied, json_patched};
-pub use outcome::{AdmissionOutcome, AuditAnnotation, Denial, Unknown, Verdict};
+pub use outcome::{AdmissionOutcome, AuditAnnotation, AuditedFailure, Denial, Unknown, Verdict};
 pub use request::{Request, Surroundings};

@@ -9,8 +9,8 @@ pub struct AdmissionOutcome {
     pub denials: Vec<Denial>,
     /// Warnings shown to the requester.
     pub warnings: Vec<String>,
-    /// Failures of bindings with the action `Audit`: policy, binding and message.
-    pub audited: Vec<Denial>,
+    /// Failures of bindings with the action `Audit`.
+    pub audited: Vec<AuditedFailure>,
     /// Annotations for the audit event.
     pub audit_annotations: Vec<AuditAnnotation>,
     /// The object after mutation, where something changed it.
@@ -43,6 +43,22 @@ pub struct Denial {
     pub error: String,
     /// `Invalid`, `Forbidden`, `Unauthorized` or `RequestEntityTooLarge`.
     pub reason: String,
+}
+
+/// An entry of the audit annotation `validation.policy.admission.k8s.io/validation_failure`, as the API server writes it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditedFailure {
+    /// What the validation says.
+    pub message: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The binding's name.
+    pub binding: String,
+    /// Which of the policy's validations failed.
+    pub expression_index: usize,
+    /// The binding's actions.
+    pub validation_actions: Vec<String>,
 }
 
 /// An annotation of the audit event.

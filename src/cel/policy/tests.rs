@@ -64,7 +64,11 @@ fn denials_speak_as_the_server() {
         errors,
         [(format!("{denied} no p").as_str(), "Forbidden"), (format!("{denied} second").as_str(), "Invalid"),]
     );
-    assert_eq!(outcome.audited, outcome.denials);
+    let audited = json!([
+        {"message": "no p", "policy": "v", "binding": "v-b", "expressionIndex": 0, "validationActions": ["Deny", "Audit"]},
+        {"message": "second", "policy": "v", "binding": "v-b", "expressionIndex": 1, "validationActions": ["Deny", "Audit"]},
+    ]);
+    assert_eq!(json!(outcome.audited), audited);
     assert!(matches!(outcome.verdict(), Verdict::Denied(first) if first.message == "no p"));
 }
 

@@ -3,7 +3,7 @@
 //! Source: `k8s.io/apiserver/pkg/admission/plugin/policy/validating`, `dispatcher.go` and `validator.go`.
 
 use super::document::{Policies, Policy, Validation, text};
-use super::outcome::{AdmissionOutcome, AuditAnnotation, Denial};
+use super::outcome::{AdmissionOutcome, AuditAnnotation, AuditedFailure, Denial};
 use super::phase::{Answer, Matching, Phase, match_conditions};
 use super::request::{Request, Surroundings};
 use super::{matching, params};
@@ -20,11 +20,13 @@ const MAX_ANNOTATION: usize = 10 * 1024;
 struct Failure {
     message: String,
     reason: String,
+    /// Its position among the policy's validations.
+    index: usize,
 }
 
 impl Failure {
     fn error(message: impl Into<String>) -> Self {
-        Self { message: message.into(), reason: "Invalid".into() }
+        Self { message: message.into(), reason: "Invalid".into(), index: 0 }
     }
 }
 
@@ -126,13 +128,21 @@ impl Validator<'_> {
 
     /// What the binding's actions make of failures.
     fn act(&self, binding: &Json, failures: Vec<Failure>, outcome: &mut AdmissionOutcome) {
-        let actions = binding.pointer("/spec/validationActions").and_then(Json::as_array);
+        let actions = binding.pointer("/spec/validationActions").and_then(Json::as_array).into_iter().flatten();
+        let actions: Vec<&str> = actions.filter_map(Json::as_str).collect();
         for failure in failures {
+            let index = failure.index;
             let denial = self.denial(Some(binding), failure);
-            for action in actions.into_iter().flatten().filter_map(Json::as_str) {
-                match action {
+            for action in &actions {
+                match *action {
                     "Deny" => outcome.denials.push(denial.clone()),
-                    "Audit" => outcome.audited.push(denial.clone()),
+                    "Audit" => outcome.audited.push(AuditedFailure {
+                        message: denial.message.clone(),
+                        policy: self.policy.name.clone(),
+                        binding: text(binding, "/metadata/name").to_owned(),
+                        expression_index: index,
+                        validation_actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+                    }),
                     "Warn" => outcome.warnings.push(format!(
                         "Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {}",
                         self.policy.name,
@@ -166,12 +176,14 @@ impl Validator<'_> {
             Err(OutOfBudget) => return self.all_fail(&answers),
         };
         let mut failures = Vec::new();
-        for ((validation, answer), message) in self.policy.validations.iter().zip(answers).zip(messages) {
+        for (index, ((validation, answer), message)) in
+            self.policy.validations.iter().zip(answers).zip(messages).enumerate()
+        {
+            let reason = validation.reason.clone();
             match answer {
                 Ok(Value::Bool(true)) => {}
-                Ok(_) => failures
-                    .push(Failure { message: message_of(validation, message), reason: validation.reason.clone() }),
-                Err(error) => failures.extend(on_error(error)),
+                Ok(_) => failures.push(Failure { message: message_of(validation, message), reason, index }),
+                Err(error) => failures.extend(on_error(error).into_iter().map(|failure| Failure { index, ..failure })),
             }
         }
         failures
@@ -186,7 +198,8 @@ impl Validator<'_> {
             Err(error) => error.clone(),
             Ok(_) => format!("failed messageExpression: {}", cost::OUT_OF_BUDGET),
         };
-        answers.iter().map(|answer| Failure::error(message(answer))).collect()
+        let failed = |(index, answer)| Failure { index, ..Failure::error(message(answer)) };
+        answers.iter().enumerate().map(failed).collect()
     }
 
     /// The message expressions' answers. The API server evaluates all of them every time; where all validations hold and

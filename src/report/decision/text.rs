@@ -8,6 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use super::{Decision, Denial, Word};
 use crate::input::printable;
 use crate::report::style::{BAD, DIM, GOOD, NOTE, paint};
+use crate::report::text::printable_long;
 use crate::yaml::to_yaml;
 
 impl Decision {
@@ -22,7 +23,7 @@ impl Decision {
         match self.verdict {
             Word::Admitted => self.push_changes(submitted, &mut out),
             Word::Ignored => push_lines(&mut out, self.message.as_deref().unwrap_or_default()),
-            Word::Denied | Word::Invalid => self.push_reasons(&mut out),
+            Word::Denied | Word::Invalid | Word::Unknown => self.push_reasons(&mut out),
         }
         out
     }
@@ -35,6 +36,7 @@ impl Decision {
             Word::Denied => format!("{}   {place}", paint(BAD, "denied")),
             Word::Invalid => format!("{}  {place}, admitted by `{policy}`", paint(BAD, "invalid")),
             Word::Ignored => format!("{}  {place}", paint(NOTE, "ignored")),
+            Word::Unknown => format!("{}  {place}", paint(NOTE, "unknown")),
         }
     }
 
@@ -98,12 +100,4 @@ fn push_lines(out: &mut String, text: &str) {
     for line in text.lines() {
         let _ = writeln!(out, "    {line}");
     }
-}
-
-/// A message of the API server: never cut, control characters escaped.
-fn printable_long(message: &str) -> String {
-    message
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
 }

@@ -6,6 +6,7 @@ use super::{Agreement, Difference, Relation, TargetFindings, Verification};
 use crate::input::printable;
 use crate::report::decision::diff;
 use crate::report::style::{BAD, DIM, GOOD, HEAD, NOTE, paint};
+use crate::report::text::printable_long;
 use crate::yaml::to_yaml;
 
 /// The most differences that are shown with their pods; the rest is counted.
@@ -30,7 +31,7 @@ impl TargetFindings {
             line(DIM, format!("… and {more} more; --format json tells all"));
         }
         for gap in &self.gaps {
-            line(NOTE, format!("gap: {}", printable_line(&gap.message)));
+            line(NOTE, format!("gap: {}", printable_long(&gap.message)));
         }
         for part in &self.unsupported {
             line(NOTE, format!("cannot evaluate {} {}: {}", part.document, part.path, part.why));
@@ -89,7 +90,7 @@ impl Difference {
             printable(&self.name),
             paint(DIM, format!("(as {user}, service account {})  {}", printable(&self.service_account), self.source)),
         );
-        let mut line = |label: &str, text: &str| out.push_str(&format!("    {label}: {}\n", printable_line(text)));
+        let mut line = |label: &str, text: &str| out.push_str(&format!("    {label}: {}\n", printable_long(text)));
         match (&self.psp_message, &self.policy) {
             (Some(message), _) => line("PodSecurityPolicy", message),
             (None, policy) => {
@@ -113,9 +114,4 @@ impl Difference {
             _ => String::new(),
         }
     }
-}
-
-/// A message on one line, control characters escaped, never cut.
-fn printable_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }

@@ -21,7 +21,10 @@ pub(in crate::targets) fn expression(policies: &[PolicyRules<'_>]) -> Expr {
 fn block(policy: &PolicyRules<'_>) -> Expr {
     let name = policy.policy.name;
     let not_usable = Expr::string(&format!("{name}: neither the requester nor the pod's service account may use it;"));
-    let unfilled = Expr::string(&format!("{name}: it would have to fill in what the pod leaves out;"));
+    let unfilled = Expr::string(&format!(
+        "{name}: it would have to fill in what the pod leaves out, which it does only when the pod is created and only for \
+         those who may use it;"
+    ));
     let admitted = match &policy.settled {
         Some(settled) => settled.clone().then_else(not_usable, unfilled),
         None => not_usable,

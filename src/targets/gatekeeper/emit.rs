@@ -6,7 +6,7 @@ use super::grants::grants_json;
 use super::mutators::mutators;
 use super::notes::add_notes;
 use super::schema::parameters_schema;
-use crate::plan::{Enforcement, Plan, PlannedPolicy};
+use crate::plan::{ENFORCE_LABEL, Enforcement, Plan, PlannedPolicy};
 use crate::targets::{Emission, Emitted};
 
 /// The template's Rego, the same for every cluster.
@@ -27,8 +27,8 @@ const ANNOTATIONS: [&str; 4] = [
 /// Everything that is emitted for a plan.
 pub(super) fn emission(plan: &Plan<'_>) -> Emission {
     let emitted = |file: &str, document| Emitted { file: file.to_owned(), document };
-    let documents =
-        vec![emitted("psp-constrainttemplate.yaml", template()), emitted("psp-constraint.yaml", constraint(plan))];
+    let mut documents = vec![emitted("psp-constrainttemplate.yaml", template())];
+    documents.extend(constraints(plan).into_iter().map(|(file, document)| emitted(file, document)));
     let mut emission = Emission { documents, ..Emission::default() };
     mutators(plan, &mut emission);
     add_notes(plan, &mut emission);
@@ -56,21 +56,33 @@ fn template() -> Value {
     })
 }
 
-fn constraint(plan: &Plan<'_>) -> Value {
-    let action = match plan.options.enforcement {
-        Enforcement::Deny => "deny",
-        Enforcement::Audit => "warn",
+/// The constraint, or one that warns everywhere and one that denies where a namespace asks for it, each with its file.
+fn constraints(plan: &Plan<'_>) -> Vec<(&'static str, Value)> {
+    let everywhere = json!({"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}]});
+    let constraint = |name: String, action: &str, matches: Value| {
+        json!({
+            "apiVersion": "constraints.gatekeeper.sh/v1beta1",
+            "kind": KIND,
+            "metadata": {"name": name},
+            "spec": {"enforcementAction": action, "match": matches, "parameters": parameters(plan)},
+        })
     };
-    json!({
-        "apiVersion": "constraints.gatekeeper.sh/v1beta1",
-        "kind": KIND,
-        "metadata": {"name": CONSTRAINT},
-        "spec": {
-            "enforcementAction": action,
-            "match": {"kinds": [{"apiGroups": [""], "kinds": ["Pod"]}]},
-            "parameters": parameters(plan),
-        },
-    })
+    let alone = |action| vec![("psp-constraint.yaml", constraint(CONSTRAINT.to_owned(), action, everywhere.clone()))];
+    match plan.options.enforcement {
+        Enforcement::Deny => alone("deny"),
+        Enforcement::Audit => alone("warn"),
+        Enforcement::Staged => {
+            let (label, value) = ENFORCE_LABEL;
+            let mut labelled = everywhere.clone();
+            if let Some(matches) = labelled.as_object_mut() {
+                matches.insert("namespaceSelector".to_owned(), json!({"matchLabels": {label: value}}));
+            }
+            vec![
+                ("psp-constraint-warn.yaml", constraint(format!("{CONSTRAINT}-warn"), "warn", everywhere)),
+                ("psp-constraint-deny.yaml", constraint(format!("{CONSTRAINT}-deny"), "deny", labelled)),
+            ]
+        }
+    }
 }
 
 fn parameters(plan: &Plan<'_>) -> Value {

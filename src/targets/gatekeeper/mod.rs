@@ -26,7 +26,7 @@ pub use decide::Documents;
 use serde_json::Value;
 
 use crate::plan::Plan;
-use crate::targets::{Context, Decider, Emission, EmittedText, Target, TestCase};
+use crate::targets::{Context, Decider, Emission, EmittedText, Target, TestCase, api_group};
 
 /// The target `gatekeeper`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +43,10 @@ impl Target for Gatekeeper {
 
     fn test_files(&self, emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedText> {
         suite::files(emission, cases)
+    }
+
+    fn reads(&self, document: &Value) -> bool {
+        api_group(document).ends_with(".gatekeeper.sh")
     }
 
     fn read(&self, documents: &[Value], context: &Context<'_>) -> Box<dyn Decider> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::notes::notes;
 use crate::cel::print::Expr;
 use crate::constraint::Fill;
-use crate::plan::{Enforcement, Options, Plan};
+use crate::plan::{ENFORCE_LABEL, Enforcement, Options, Plan};
 use crate::targets::cel_policies::gaps::empty_groups;
 use crate::targets::cel_policies::rules::{PolicyRules, Variables, add_rules};
 use crate::targets::cel_policies::{
@@ -29,7 +29,7 @@ pub(super) fn emission(plan: &Plan<'_>) -> Emission {
     if !plan.policies.is_empty() && (plan.options.annotate || plan.policies.iter().any(fills_something)) {
         documents.push(("psp-kyverno-mutating-policy.yaml", mutating(plan)));
     }
-    documents.push(("psp-kyverno-validating-policy.yaml", validating(plan)));
+    documents.extend(staged(validating(plan), plan.options.enforcement));
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
     let mut gaps: Vec<Gap> = plan.policies.iter().filter_map(empty_groups).collect();
     gaps.extend((plan.options.kyverno_minor < SINCE).then(|| too_old(&plan.options)));
@@ -85,12 +85,8 @@ fn validating(plan: &Plan<'_>) -> Value {
     if plan.options.cover_ephemeral_containers {
         rules.push(resource_rule(&["UPDATE"], "pods/ephemeralcontainers"));
     }
-    let actions = match plan.options.enforcement {
-        Enforcement::Deny => json!(["Deny"]),
-        Enforcement::Audit => json!(["Warn", "Audit"]),
-    };
     let spec = json!({
-        "validationActions": actions,
+        "validationActions": ["Deny"],
         "failurePolicy": "Fail",
         "evaluation": {"background": {"enabled": false}},
         "autogen": no_autogen(),
@@ -100,6 +96,33 @@ fn validating(plan: &Plan<'_>) -> Value {
         "validations": [validation],
     });
     document("ValidatingPolicy", &plan.options, spec)
+}
+
+/// The policy with its file, denying or not; or one that warns everywhere and one that denies where a namespace asks for it.
+fn staged(policy: Value, enforcement: Enforcement) -> Vec<(&'static str, Value)> {
+    let set = |policy: &Value, pointer: &str, value: Value| {
+        let mut policy = policy.clone();
+        policy.pointer_mut(pointer).into_iter().for_each(|field| *field = value.clone());
+        policy
+    };
+    let warning = || set(&policy, "/spec/validationActions", json!(["Warn", "Audit"]));
+    match enforcement {
+        Enforcement::Deny => vec![("psp-kyverno-validating-policy.yaml", policy)],
+        Enforcement::Audit => vec![("psp-kyverno-validating-policy.yaml", warning())],
+        Enforcement::Staged => {
+            let named =
+                |policy: Value, more: &str| set(&policy, "/metadata/name", json!(format!("{VALIDATING}-{more}")));
+            let (label, value) = ENFORCE_LABEL;
+            let mut denying = named(policy.clone(), "deny");
+            if let Some(matches) = denying.pointer_mut("/spec/matchConstraints").and_then(Value::as_object_mut) {
+                matches.insert("namespaceSelector".to_owned(), json!({"matchLabels": {label: value}}));
+            }
+            vec![
+                ("psp-kyverno-validating-policy-warn.yaml", named(warning(), "warn")),
+                ("psp-kyverno-validating-policy-deny.yaml", denying),
+            ]
+        }
+    }
 }
 
 /// The plug-in never looked at workloads, and the requester of a workload's pods is another one.

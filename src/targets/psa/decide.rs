@@ -12,7 +12,7 @@ use super::admission::{Admission, Operation, Request, Resource, Response};
 use super::labels::{PREFIX, Policy};
 use super::level::LevelVersion;
 use crate::admission::Operation as PodOperation;
-use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
+use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported, WorkloadRequest};
 
 /// Pod Security Admission as documents set it up.
 #[derive(Debug, Default)]
@@ -38,10 +38,11 @@ impl PsaDecider {
         decider
     }
 
-    /// Every namespace asks for one level in all three modes, whatever its labels are.
-    pub fn of_level(level: LevelVersion) -> Self {
+    /// Every namespace asks for one level in all three modes, whatever its labels are, on a server of a minor version.
+    pub fn of_level(level: LevelVersion, server: u8) -> Self {
         let defaults = Policy { enforce: level, audit: level, warn: level };
-        Self { admission: Admission { defaults, ..Admission::default() }, ..Self::default() }
+        let admission = Admission { defaults, server: Some(u64::from(server)), ..Admission::default() };
+        Self { admission, ..Self::default() }
     }
 
     fn label(&mut self, document: &Value) {
@@ -72,8 +73,7 @@ impl Decider for PsaDecider {
             // Without the stored pod nobody can tell what an update changes, so all of it counts.
             _ => Operation::Create,
         };
-        let unlabelled = Value::Object(Map::new());
-        let response = self.admission.validate(&Request {
+        self.answer(&Request {
             resource: Resource::Pods,
             subresource: request.subresource,
             name: request.name,
@@ -81,15 +81,37 @@ impl Decider for PsaDecider {
             user: request.user,
             operation,
             object: request.object,
-            namespace_labels: Some(self.namespaces.get(request.namespace).unwrap_or(&unlabelled)),
+            namespace_labels: None,
             pods: &[],
-        });
-        let verdict = verdict(response, request.object);
-        TargetVerdict { unsupported: self.unsupported.clone(), ..verdict }
+        })
+    }
+
+    fn decide_workload(&self, request: &WorkloadRequest<'_>) -> Option<TargetVerdict> {
+        Some(self.answer(&Request {
+            resource: Resource::of_object(request.object)?,
+            subresource: "",
+            name: request.name,
+            namespace: request.namespace,
+            user: request.user,
+            operation: Operation::Create,
+            object: request.object,
+            namespace_labels: None,
+            pods: &[],
+        }))
     }
 
     fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
+    }
+}
+
+impl PsaDecider {
+    /// The answer to a request, with the labels that its namespace is known to have.
+    fn answer(&self, request: &Request<'_>) -> TargetVerdict {
+        let unlabelled = Value::Object(Map::new());
+        let labels = self.namespaces.get(request.namespace).unwrap_or(&unlabelled);
+        let response = self.admission.validate(&Request { namespace_labels: Some(labels), ..*request });
+        TargetVerdict { unsupported: self.unsupported.clone(), ..verdict(response, request.object) }
     }
 }
 
@@ -167,9 +189,9 @@ mod tests {
     fn an_unknown_namespace_has_the_clusters_defaults() {
         assert!(decide(&read(&[], &[], 30), &plain()).allowed);
         let level = LevelVersion { level: Level::Restricted, version: Version::Latest };
-        let admission = PsaDecider::of_level(level).admission.admission_configuration();
+        let admission = PsaDecider::of_level(level, 30).admission.admission_configuration();
         assert!(!decide(&read(&[admission], &[], 30), &plain()).allowed);
-        assert!(!decide(&PsaDecider::of_level(level), &plain()).allowed);
+        assert!(!decide(&PsaDecider::of_level(level, 30), &plain()).allowed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
@@ -11,6 +11,9 @@ use crate::modern;
 use crate::rbac::Rbac;
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
+
+/// The API server puts no more failures into the audit log.
+const MOST_AUDITED: usize = 50;
 
 /// Native policies and what stands around them, whoever wrote them.
 pub struct NativePolicies<'a> {
@@ -103,10 +106,11 @@ fn take_in(outcome: AdmissionOutcome, verdict: &mut TargetVerdict) {
     verdict.messages.extend(outcome.denials.into_iter().map(|denial| denial.error));
     verdict.warnings.extend(outcome.warnings);
     verdict.audit.extend(outcome.audit_annotations.into_iter().map(|annotation| (annotation.key, annotation.value)));
-    verdict.audit.extend(outcome.audited.into_iter().map(|denial| {
-        let failure = json!({"policy": denial.policy, "binding": denial.binding, "message": denial.message});
-        ("validation.policy.admission.k8s.io/validation_failure".to_owned(), failure.to_string())
-    }));
+    if !outcome.audited.is_empty() {
+        let failures: Vec<_> = outcome.audited.into_iter().take(MOST_AUDITED).collect();
+        let key = "validation.policy.admission.k8s.io/validation_failure".to_owned();
+        verdict.audit.push((key, serde_json::to_string(&failures).unwrap_or_default()));
+    }
     verdict.unsupported.extend(outcome.cannot_evaluate.into_iter().map(|unknown| Unsupported {
         document: unknown.policy,
         path: String::new(),

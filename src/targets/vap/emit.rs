@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::access;
-use super::{MUTATING_SINCE, gaps, mutating, validating};
+use super::{MUTATING_SINCE, gaps, mutating, static_manifests, validating};
 use crate::cel::print::Expr;
-use crate::plan::{Enforcement, Options, Plan, RbacMode};
+use crate::plan::{ENFORCE_LABEL, Enforcement, Options, Plan, RbacMode};
 use crate::targets::cel_policies::rules::{PolicyRules, Variables};
 use crate::targets::cel_policies::{fills_something, frozen};
 use crate::targets::{Emission, Emitted};
@@ -57,14 +57,13 @@ pub(super) fn emit(plan: &Plan<'_>) -> Emission {
         documents.push(("psp-mutating-policy-binding.yaml", mutating::binding(&names)));
     }
     documents.push(("psp-validating-policy.yaml", validating::policy(plan, form, fills, &names)));
-    documents.push(("psp-validating-policy-binding.yaml", validating::binding(&plan.options, &names)));
+    documents.extend(validating::bindings(&plan.options, &names));
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
-    Emission {
-        documents: documents.into_iter().map(emitted).collect(),
-        gaps: gaps::gaps(plan, form, fills),
-        notes: notes(plan, form, fills),
-        ..Emission::default()
+    let mut documents: Vec<Emitted> = documents.into_iter().map(emitted).collect();
+    if plan.options.static_manifests {
+        static_manifests::place(&mut documents);
     }
+    Emission { documents, gaps: gaps::gaps(plan, form, fills), notes: notes(plan, form, fills), ..Emission::default() }
 }
 
 fn needs_annotation(plan: &Plan<'_>, form: Form) -> bool {
@@ -78,20 +77,25 @@ pub(super) struct ObjectNames {
 
 impl ObjectNames {
     fn new(options: &Options) -> Self {
-        Self { suffix: if options.static_manifests { ".static.k8s.io" } else { "" } }
+        Self { suffix: if options.static_manifests { static_manifests::SUFFIX } else { "" } }
     }
 
-    /// The name of every document; the kinds differ.
+    /// The name of the policies, and of bindings that are alone.
     pub(super) fn name(&self) -> String {
         format!("pod-security-policy{}", self.suffix)
     }
 
     /// A document of admissionregistration.k8s.io/v1.
     pub(super) fn document(&self, kind: &str, spec: Value) -> Value {
+        self.named("", kind, spec)
+    }
+
+    /// A document whose name says more.
+    pub(super) fn named(&self, more: &str, kind: &str, spec: Value) -> Value {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
-            "metadata": {"name": self.name()},
+            "metadata": {"name": format!("pod-security-policy{more}{}", self.suffix)},
             "spec": spec,
         })
     }
@@ -117,10 +121,26 @@ fn notes(plan: &Plan<'_>, form: Form, fills: bool) -> Vec<String> {
     if plan.policies.is_empty() {
         notes.push("there is no usable policy: every pod is denied, as the plug-in denies it".to_owned());
     }
-    if plan.options.enforcement == Enforcement::Audit {
-        notes.push("violations are only warned of and audited: bind with `Deny` to refuse them".to_owned());
+    notes.extend(enforcement_note(plan, fills));
+    if plan.options.static_manifests {
+        notes.extend(static_manifests::notes(plan.options.target_minor));
     }
     notes
+}
+
+fn enforcement_note(plan: &Plan<'_>, fills: bool) -> Option<String> {
+    let (label, value) = ENFORCE_LABEL;
+    let mutating = if fills { "; what policies fill in is filled in everywhere from the start" } else { "" };
+    match plan.options.enforcement {
+        Enforcement::Deny => None,
+        Enforcement::Audit => {
+            Some(format!("violations are only warned of and audited: bind with `Deny` to refuse them{mutating}"))
+        }
+        Enforcement::Staged => Some(format!(
+            "violations are warned of and audited everywhere, and refused in namespaces with the label `{label}={value}`, which \
+             `kubectl label namespace NAME {label}={value}` sets{mutating}; guard who may label namespaces"
+        )),
+    }
 }
 
 fn mode_note(plan: &Plan<'_>, form: Form) -> String {

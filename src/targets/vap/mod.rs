@@ -11,6 +11,7 @@ mod decide;
 mod emit;
 mod gaps;
 mod mutating;
+mod static_manifests;
 mod validating;
 
 #[cfg(test)]
@@ -18,9 +19,10 @@ mod tests;
 
 use serde_json::Value;
 
-use super::{Context, Decider, Emission, Target};
+use super::{Context, Decider, Emission, Target, api_group};
 use crate::plan::{Options, Plan};
 pub use decide::NativePolicies;
+pub use static_manifests::SINCE as STATIC_SINCE;
 
 /// The target `vap`.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,10 @@ impl Target for Vap {
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         emit::emit(plan)
+    }
+
+    fn reads(&self, document: &Value) -> bool {
+        api_group(document) == "admissionregistration.k8s.io"
     }
 
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a> {

@@ -200,15 +200,62 @@ fn ephemeral_containers_are_judged_where_they_are_covered() {
 }
 
 #[test]
-fn static_manifests_and_audit_change_names_and_actions() {
+fn policies_from_files_have_a_folder_for_each_kind() {
+    let cluster = cluster(&[policy("only", json!({"readOnlyRootFilesystem": true}))], &[]);
+    let emission = emit(&cluster, Options { static_manifests: true, ..Options::default() });
+    let files: Vec<&str> = emission.documents.iter().map(|emitted| emitted.file.as_str()).collect();
+    let expected = [
+        "mutating/psp-mutating-policy.yaml",
+        "mutating/psp-mutating-policy-binding.yaml",
+        "validating/psp-validating-policy.yaml",
+        "validating/psp-validating-policy-binding.yaml",
+        "admission-configuration.yaml",
+    ];
+    assert_eq!(files, expected);
+    let documents = documents(&emission);
+    let (configuration, policies) = documents.split_last().unwrap();
+    assert!(policies.iter().all(|it| it["metadata"]["name"].as_str().unwrap().ends_with(".static.k8s.io")));
+    let folders: Vec<&Value> = configuration["plugins"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["configuration"]["staticManifestsDir"])
+        .collect();
+    assert_eq!(folders, ["/etc/kubernetes/psp-migrate/validating", "/etc/kubernetes/psp-migrate/mutating"]);
+}
+
+#[test]
+fn audit_only_warns_and_tells_the_audit_log() {
     let cluster = cluster(&[policy("only", json!({}))], &[]);
-    let options = Options { static_manifests: true, enforcement: Enforcement::Audit, ..Options::default() };
-    for document in documents(&emit(&cluster, options)) {
-        assert!(document["metadata"]["name"].as_str().unwrap().ends_with(".static.k8s.io"));
-        if document["kind"] == "ValidatingAdmissionPolicyBinding" {
-            assert_eq!(document["spec"]["validationActions"], json!(["Warn", "Audit"]));
-        }
-    }
+    let emission = emit(&cluster, Options { enforcement: Enforcement::Audit, ..Options::default() });
+    let verdict = create(&cluster, &documents(&emission), &pod(json!({})));
+    assert!(verdict.allowed && verdict.warnings.len() == 1 && verdict.audit.len() == 1, "{verdict:?}");
+}
+
+#[test]
+fn staged_refuses_where_the_namespace_asks_for_it() {
+    let cluster = cluster(&[policy("only", json!({}))], &[]);
+    let documents = documents(&emit(&cluster, Options { enforcement: Enforcement::Staged, ..Options::default() }));
+    let decide = |labels: Value| {
+        let namespaces = [json!({"metadata": {"name": "default", "labels": labels}})];
+        let context = Context { namespaces: &namespaces, rbac: cluster.rbac(), target_minor: 37 };
+        let pod = pod(json!({}));
+        let request = AdmissionRequest {
+            namespace: "default",
+            name: "p",
+            user: "alice",
+            groups: &[],
+            operation: Operation::Create,
+            subresource: "",
+            object: &pod,
+            old_object: None,
+        };
+        let verdict = NativePolicies::read(&documents, &context).decide(&request);
+        (verdict.allowed, verdict.warnings.len())
+    };
+    assert_eq!(decide(json!({})), (true, 1));
+    assert_eq!(decide(json!({"psp-migrate/enforce": "false"})), (true, 1));
+    assert_eq!(decide(json!({"psp-migrate/enforce": "true"})), (false, 1));
 }
 
 #[test]

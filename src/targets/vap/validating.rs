@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::access;
 use super::emit::{Form, ObjectNames};
 use crate::cel::print::Expr;
-use crate::plan::{Enforcement, Options, Plan};
+use crate::plan::{ENFORCE_LABEL, Enforcement, Options, Plan};
 use crate::pod_view::PSP_ANNOTATION;
 use crate::targets::cel_policies::message;
 use crate::targets::cel_policies::rules::{PolicyRules, Variables, add_rules};
@@ -65,12 +65,27 @@ fn claimed(policies: &[PolicyRules<'_>], asks_extensions: bool, variables: &mut 
     Expr::and([admitted, Expr::or(asked)])
 }
 
-/// The binding: everywhere, at once.
-pub(super) fn binding(options: &Options, objects: &ObjectNames) -> Value {
-    let actions = match options.enforcement {
-        Enforcement::Deny => json!(["Deny"]),
-        Enforcement::Audit => json!(["Warn", "Audit"]),
+/// The bindings with their files: everywhere at once, or first warning everywhere and denying where a namespace asks for it.
+pub(super) fn bindings(options: &Options, objects: &ObjectNames) -> Vec<(&'static str, Value)> {
+    let binding = |suffix: &str, actions: Value| {
+        let spec = json!({"policyName": objects.name(), "validationActions": actions});
+        objects.named(suffix, "ValidatingAdmissionPolicyBinding", spec)
     };
-    let spec = json!({"policyName": objects.name(), "validationActions": actions});
-    objects.document("ValidatingAdmissionPolicyBinding", spec)
+    let (deny, audit) = (json!(["Deny"]), json!(["Warn", "Audit"]));
+    match options.enforcement {
+        Enforcement::Deny => vec![("psp-validating-policy-binding.yaml", binding("", deny))],
+        Enforcement::Audit => vec![("psp-validating-policy-binding.yaml", binding("", audit))],
+        Enforcement::Staged => {
+            let (label, value) = ENFORCE_LABEL;
+            let mut labelled = binding("-deny", deny);
+            if let Some(spec) = labelled.get_mut("spec").and_then(Value::as_object_mut) {
+                let selector = json!({"namespaceSelector": {"matchLabels": {label: value}}});
+                spec.insert("matchResources".to_owned(), selector);
+            }
+            vec![
+                ("psp-validating-policy-binding-audit.yaml", binding("-audit", audit)),
+                ("psp-validating-policy-binding-deny.yaml", labelled),
+            ]
+        }
+    }
 }

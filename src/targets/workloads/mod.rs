@@ -46,6 +46,10 @@ impl Target for Workloads {
         emission(&Survey::of(plan.cluster, manifests))
     }
 
+    fn reads(&self, _document: &Value) -> bool {
+        false
+    }
+
     fn read<'a>(&self, documents: &[Value], _context: &Context<'a>) -> Box<dyn Decider + 'a> {
         Box::new(NoJudge(documents.iter().map(unjudged).collect()))
     }

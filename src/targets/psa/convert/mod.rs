@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::{PsaDecider, newest_minor};
 use crate::input::printable;
 use crate::plan::Plan;
-use crate::targets::{Context, Decider, Emission, Target};
+use crate::targets::{Context, Decider, Emission, Target, api_group};
 
 use advice::Adviser;
 pub use advice::{Advice, Claim, NamespaceAdvice, advise};
@@ -51,6 +51,14 @@ impl Target for Psa {
             gaps: gaps::gaps(&laboratory, &usable),
             notes: notes(plan, &advice, &subjects),
             ..Emission::default()
+        }
+    }
+
+    fn reads(&self, document: &Value) -> bool {
+        let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
+        match api_group(document) {
+            "" => kind == "Namespace",
+            _ => matches!(kind, "AdmissionConfiguration" | "PodSecurityConfiguration"),
         }
     }
 
