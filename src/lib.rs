@@ -46,5 +46,5 @@ pub mod schema;
 pub mod shell;
 mod stored;
 pub mod targets;
-mod validity;
+pub mod validity;
 pub mod yaml;

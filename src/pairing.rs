@@ -1,4 +1,7 @@
-//! Requests to compare decisions on: each pod with every relevant requester, and pods around every limit of the policies.
+//! Requests to compare decisions on: each pod with every relevant requester, pods around every limit of the policies, and
+//! updates of all of them.
+
+mod updates;
 
 use std::collections::BTreeSet;
 
@@ -13,7 +16,8 @@ use crate::rbac::{PolicySet, Rbac};
 use crate::requests::{PodRequest, anyone, impersonated};
 use crate::validity::is_valid;
 
-/// The given requests, and each of them again as somebody of every other class of requesters in its namespace.
+/// The given requests, and each of them again as somebody of every other class of requesters in its namespace; behind them
+/// updates of the pods that they create.
 pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodRequest> {
     let mut requests = Vec::with_capacity(given.len());
     for request in given {
@@ -23,6 +27,8 @@ pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodR
             requests.push(PodRequest { requester, ..request.clone() });
         }
     }
+    let updates = updates::of(cluster, &requests);
+    requests.extend(updates);
     requests
 }
 
@@ -45,7 +51,7 @@ fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
 }
 
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
-/// time, as far as the API server takes them and both servers see the same.
+/// time, as far as the API server takes them and both servers see the same; behind them updates of them.
 pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
     let mut requests = Vec::new();
     for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
@@ -69,6 +75,8 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
             }
         }
     }
+    let updates = updates::of(cluster, &requests);
+    requests.extend(updates);
     requests
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::modern;
 
 /// Whether a witness may look like this. A pod that the old server and the new one do not see alike is none either.
-pub(crate) fn is_valid(pod: &Value, target_minor: u8) -> bool {
+pub fn is_valid(pod: &Value, target_minor: u8) -> bool {
     let at = |pointer: &str| pod.pointer(pointer).unwrap_or(&Value::Null);
     let is_sound = |container: &Value| is_sound_container(container, at("/spec/hostNetwork") == true);
     modern::containers(pod).all(is_sound)

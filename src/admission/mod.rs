@@ -131,6 +131,13 @@ impl Plugin {
         }
     }
 
+    /// The pod as the API server stores it when no policy has a say.
+    pub fn stored<'a>(&self, pod: &PodView<'a>) -> PodView<'a> {
+        let mut pod = pod.clone();
+        prepare::for_create(&mut pod, &self.release);
+        pod
+    }
+
     fn create<'a>(&'a self, pod: &PodView<'a>, usable: &impl Fn(usize) -> bool) -> Verdict<'a> {
         let Some(Choice { by, filled }) = self.choose(pod, usable, Mutation::Allowed) else {
             return self.denied(Phase::Admit, pod, usable);

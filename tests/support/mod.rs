@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub mod mutants;
 pub mod native;
 pub mod program;
 pub mod recorded;
 pub mod refutation;
+pub mod sides;
+pub mod snapshot;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -83,8 +83,9 @@ impl Difference {
         let kind =
             serde_json::to_value(self.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
         let user = if self.user.is_empty() { "anyone".into() } else { printable(&self.user) };
+        let update = if self.operation == "UPDATE" { " (updated)" } else { "" };
         let mut out = format!(
-            "{} {}/{} {}\n",
+            "{} {}/{}{update} {}\n",
             paint(style, kind),
             printable(&self.namespace),
             printable(&self.name),

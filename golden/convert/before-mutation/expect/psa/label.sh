@@ -1,0 +1,16 @@
+#!/bin/sh
+# Sets the Pod Security labels. First try it with: sh label.sh --dry-run=server
+# That names the running pods that violate the new levels, and changes nothing.
+set -eu
+
+# default: enforce `privileged`: `only` admits what `baseline` refuses: hostPath volumes; no pods were given
+#   warn `privileged`: as `enforce`
+#   audit `baseline`: records what `baseline` would refuse, and bothers nobody
+#   left aside, because no policy admits them: `Pod/privileged`
+kubectl label "$@" --overwrite namespace default pod-security.kubernetes.io/enforce=privileged pod-security.kubernetes.io/enforce-version=v1.34 pod-security.kubernetes.io/audit=baseline pod-security.kubernetes.io/audit-version=v1.34 pod-security.kubernetes.io/warn=privileged pod-security.kubernetes.io/warn-version=v1.34
+
+# enforced: enforce `privileged`: `only` admits what `baseline` refuses: hostPath volumes; the 1 given pod passes it
+#   warn `baseline`: all given pods pass `baseline`: if nobody is warned for a while, enforce it
+#   audit `baseline`: as `warn`, for the audit log
+#   left aside, because no policy admits them: `Pod/privileged`
+kubectl label "$@" --overwrite namespace enforced pod-security.kubernetes.io/enforce=privileged pod-security.kubernetes.io/enforce-version=v1.34 pod-security.kubernetes.io/audit=baseline pod-security.kubernetes.io/audit-version=v1.34 pod-security.kubernetes.io/warn=baseline pod-security.kubernetes.io/warn-version=v1.34

@@ -1,0 +1,120 @@
+//! Whatever is taken away from what was emitted is missed: any document, and any part of an expression.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+use std::path::Path;
+
+use psp_migrate::plan::{Options, RbacMode};
+use psp_migrate::requests::PodRequest;
+use psp_migrate::targets::vap::Vap;
+use psp_migrate::targets::{TARGETS, Target};
+use serde_json::Value;
+use support::mutants::{expressions, without_a_part};
+use support::sides::Sides;
+
+const CASES: [&str; 3] = ["docker-socket", "choice-by-name", "fills"];
+
+struct Case {
+    sides: Sides,
+    requests: Vec<PodRequest>,
+    options: Options,
+}
+
+impl Case {
+    fn read(name: &str, options: Options) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/convert").join(name).join("input");
+        let sides = Sides::read(&[folder]);
+        let requests = sides.some_requests(&options);
+        Self { sides, requests, options }
+    }
+
+    fn disagreements(&self, target: &dyn Target, documents: &[Value]) -> usize {
+        self.sides.disagreements(target, documents, &self.options, &self.requests)
+    }
+
+    fn documents(&self, target: &dyn Target) -> Vec<Value> {
+        let emission = target.emit(&self.sides.plan(self.options.clone()));
+        emission.documents.into_iter().map(|emitted| emitted.document).collect()
+    }
+}
+
+#[test]
+fn every_document_is_missed() {
+    let mut missed = 0;
+    for name in CASES {
+        let case = Case::read(name, Options::default());
+        for target in TARGETS.iter().filter(|target| target.name() != "psa") {
+            let documents = case.documents(*target);
+            let gaps = !target.emit(&case.sides.plan(case.options.clone())).gaps.is_empty();
+            let before = if gaps { case.disagreements(*target, &documents) } else { 0 };
+            for index in 0..documents.len() {
+                let mut rest = documents.clone();
+                let gone = rest.remove(index);
+                let misses = match gaps {
+                    true => case.disagreements(*target, &rest) > before,
+                    false => case.sides.any_disagreement(*target, &rest, &case.options, &case.requests),
+                };
+                assert!(
+                    misses,
+                    "{name} {}: nobody misses {} {}",
+                    target.name(),
+                    gone["kind"],
+                    gone["metadata"]["name"]
+                );
+                missed += 1;
+            }
+        }
+    }
+    eprintln!("{missed} documents");
+}
+
+#[test]
+fn every_label_that_asks_for_something_is_missed() {
+    let case = Case::read("namespaces", Options::default());
+    let target = TARGETS.iter().find(|target| target.name() == "psa").unwrap();
+    let documents = case.documents(*target);
+    let decide = |documents: &[Value]| case.sides.decide(*target, documents, &case.options, &case.requests);
+    let before = decide(&documents);
+    let mut missed = 0;
+    for (index, document) in documents.iter().enumerate() {
+        let text = document.to_string();
+        if !text.contains("baseline") && !text.contains("restricted") {
+            continue;
+        }
+        let mut rest = documents.clone();
+        rest.remove(index);
+        assert!(decide(&rest) != before, "nobody misses {document}");
+        missed += 1;
+    }
+    assert!(missed > 0, "no label asks for anything");
+}
+
+/// Parts without which an expression means the same wherever the rest is as it was emitted, with the reason.
+const NEEDLESS: &[(&str, &str)] = &[];
+
+#[test]
+fn every_part_of_an_expression_is_missed() {
+    let (mut missed, mut survivors) = (0, Vec::new());
+    for (name, mode) in
+        [("docker-socket", RbacMode::Frozen), ("choice-by-name", RbacMode::Live), ("fills", RbacMode::Frozen)]
+    {
+        let case = Case::read(name, Options { rbac: Some(mode), ..Options::default() });
+        let documents = case.documents(&Vap);
+        for (document, pointer, expression) in expressions(&documents) {
+            for (part, mutant) in without_a_part(&expression) {
+                let mut changed = documents.clone();
+                *changed[document].pointer_mut(&pointer).unwrap() = mutant.clone().into();
+                if case.sides.any_disagreement(&Vap, &changed, &case.options, &case.requests) {
+                    missed += 1;
+                } else if !NEEDLESS.iter().any(|(needless, _)| part.contains(needless)) {
+                    survivors.push(format!("{name} {pointer}: without `{part}`\n    {mutant}"));
+                }
+            }
+        }
+    }
+    eprintln!("{missed} parts are missed");
+    assert!(survivors.is_empty(), "{} are not:\n{}", survivors.len(), survivors.join("\n"));
+    assert!(missed > 100, "too few parts");
+}
