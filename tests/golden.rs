@@ -191,7 +191,7 @@ fn every_target_decides_about_every_control_as_the_folders_say() {
             let requests = pod_requests(&folder.join(part));
             for mode in [RbacMode::Live, RbacMode::Frozen] {
                 let options = Options { rbac: Some(mode), ..Options::default() };
-                for target in TARGETS.iter().filter(|target| target.name() != "psa") {
+                for target in TARGETS.iter().filter(|target| target.judges() && target.name() != "psa") {
                     let emission = target.emit(&sides.plan(options.clone()));
                     let documents: Vec<Value> = emission.documents.into_iter().map(|it| it.document).collect();
                     let found = sides.compare(*target, &documents, &options, &requests);
@@ -286,7 +286,7 @@ fn every_conversion_writes_what_is_expected_and_that_decides_as_pod_security_pol
         let mut expected = case.written();
         let (sides, mut decisions) = (case.sides(), String::new());
         let requests = sides.some_requests(&case.options);
-        for target in TARGETS {
+        for target in TARGETS.iter().copied().filter(|target| target.judges()) {
             let found = case.compare(&sides, target, &expected, &requests);
             let must_agree = must_agree(&case, &sides, target);
             compared += found.len();

@@ -45,7 +45,7 @@ fn every_document_is_missed() {
     let mut missed = 0;
     for name in CASES {
         let case = Case::read(name, Options::default());
-        for target in TARGETS.iter().filter(|target| target.name() != "psa") {
+        for target in TARGETS.iter().filter(|target| target.judges() && target.name() != "psa") {
             let documents = case.documents(*target);
             let gaps = !target.emit(&case.sides.plan(case.options.clone())).gaps.is_empty();
             let before = if gaps { case.disagreements(*target, &documents) } else { 0 };

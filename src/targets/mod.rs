@@ -51,6 +51,11 @@ pub trait Target: Sync {
     /// to this target are passed over.
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a>;
 
+    /// Whether what is emitted decides about requests, so that its decisions can be held against the policies'.
+    fn judges(&self) -> bool {
+        true
+    }
+
     /// Holds documents against the manifests of a plan, for a target that changes manifests instead of judging requests.
     /// `None` for a target that judges.
     fn check(&self, _documents: &[Value], _plan: &Plan<'_>) -> Option<Vec<Checked>> {

@@ -10,7 +10,7 @@ use psp_migrate::plan::{Options, Plan};
 use psp_migrate::rbac::RbacOptions;
 use psp_migrate::release::Release;
 use psp_migrate::requests::{PodRequest, RequestReader};
-use psp_migrate::targets::{Context, Target, TargetVerdict};
+use psp_migrate::targets::{AdmissionRequest, Context, Target, TargetVerdict};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ impl Sides {
         let context =
             Context { namespaces: &self.namespaces, rbac: self.cluster.rbac(), target_minor: options.target_minor };
         let decider = target.read(documents, &context);
-        requests.par_iter().map(|request| decider.decide(&request.as_admission_request())).collect()
+        requests.par_iter().map(|request| decider.decide(&AdmissionRequest::from(request))).collect()
     }
 }
 

@@ -41,6 +41,10 @@ impl Target for Workloads {
         true
     }
 
+    fn judges(&self) -> bool {
+        false
+    }
+
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         let Some(manifests) = plan.manifests else { return Emission::default() };
         emission(&Survey::of(plan.cluster, manifests))
