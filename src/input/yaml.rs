@@ -52,7 +52,8 @@ pub(super) struct Loaded {
 
 /// Reads the first document of `text`; an empty one is null.
 pub(super) fn load(text: &str) -> Result<Loaded, Fault> {
-    if let Some((index, line)) = text.split('\n').enumerate().find(|(_, line)| line.len() > LONGEST_SCALAR) {
+    let mut lines = text.split('\n').enumerate().filter(|_| text.len() > LONGEST_SCALAR);
+    if let Some((index, line)) = lines.find(|(_, line)| line.len() > LONGEST_SCALAR) {
         let message = format!("a single line of {} MiB; the API server takes 3 MiB at most", line.len() >> 20);
         return Err(Fault { line: index + 1, column: 1, message });
     }
@@ -99,6 +100,8 @@ fn too_deep() -> String {
 #[derive(Default)]
 struct Loader {
     stack: Vec<Frame>,
+    /// The values of all open collections, the innermost last: each collection is made once, in its final size.
+    finished: Vec<(Option<Key>, Value)>,
     anchors: BTreeMap<usize, Anchored>,
     aliased: Cost,
     loaded: Loaded,
@@ -106,18 +109,18 @@ struct Loader {
 }
 
 /// A collection that is still open.
-enum Frame {
-    List { items: Vec<Value>, anchor: usize },
-    Map(OpenMap),
+struct Frame {
+    holds: Holds,
+    anchor: usize,
+    /// Where its values begin among the finished ones.
+    first: usize,
 }
 
-#[derive(Default)]
-struct OpenMap {
-    fields: Map<String, Value>,
-    key: Option<Key>,
-    /// Keys that came by merging: setting one again is no duplicate.
-    merged: Vec<String>,
-    anchor: usize,
+/// What an open collection holds.
+enum Holds {
+    Items,
+    /// Fields; the key of the next one, once it is known.
+    Fields(Option<Key>),
 }
 
 enum Key {
@@ -134,10 +137,8 @@ impl Loader {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag.as_deref(), span.start),
-            Event::SequenceStart(anchor, _) => self.open(Frame::List { items: Vec::new(), anchor }, span.start),
-            Event::MappingStart(anchor, _) => {
-                self.open(Frame::Map(OpenMap { anchor, ..OpenMap::default() }), span.start)
-            }
+            Event::SequenceStart(anchor, _) => self.open(Holds::Items, anchor, span.start),
+            Event::MappingStart(anchor, _) => self.open(Holds::Fields(None), anchor, span.start),
             Event::SequenceEnd | Event::MappingEnd => self.close(span.start),
             Event::Alias(anchor) => self.alias(anchor, span.start),
             Event::DocumentEnd => {
@@ -148,20 +149,23 @@ impl Loader {
         }
     }
 
-    fn open(&mut self, frame: Frame, at: Marker) -> Result<(), Fault> {
+    fn open(&mut self, holds: Holds, anchor: usize, at: Marker) -> Result<(), Fault> {
         if self.stack.len() >= DEEPEST {
             return Err(Fault::at(at, format!("nested deeper than {DEEPEST} levels")));
         }
         self.note_item(at);
-        self.stack.push(frame);
+        self.stack.push(Frame { holds, anchor, first: self.finished.len() });
         Ok(())
     }
 
     fn close(&mut self, at: Marker) -> Result<(), Fault> {
-        let (value, anchor) = match self.stack.pop() {
-            Some(Frame::List { items, anchor }) => (Value::Array(items), anchor),
-            Some(Frame::Map(map)) => (Value::Object(map.fields), map.anchor),
-            None => return Ok(()),
+        let Some(Frame { holds, anchor, first }) = self.stack.pop() else {
+            return Ok(());
+        };
+        let finished = self.finished.drain(first.min(self.finished.len())..);
+        let value = match holds {
+            Holds::Items => Value::Array(finished.map(|(_, value)| value).collect()),
+            Holds::Fields(_) => Value::Object(fields_of(finished, &mut self.loaded.duplicates)),
         };
         self.remember(anchor, &value);
         self.attach(value, at)
@@ -180,13 +184,12 @@ impl Loader {
             return Err(Fault::at(at, message));
         }
         let is_plain = style == ScalarStyle::Plain && tag.is_none();
-        if let (0, Some(Frame::Map(map @ OpenMap { key: None, .. }))) = (anchor, self.stack.last_mut()) {
-            let key = match is_plain {
+        if let (0, Some(Frame { holds: Holds::Fields(key @ None), .. })) = (anchor, self.stack.last_mut()) {
+            *key = Some(match is_plain {
                 true if text == "<<" => Key::Merge,
                 true => Key::Name(plain_key(text).map_err(|message| Fault::at(at, message))?, at),
                 false => Key::Name(text.into_owned(), at),
-            };
-            map.key = Some(key);
+            });
             return Ok(());
         }
         self.note_item(at);
@@ -220,13 +223,15 @@ impl Loader {
 
     /// Puts a finished value where it belongs: into the innermost open collection, or it is the document.
     fn attach(&mut self, value: Value, at: Marker) -> Result<(), Fault> {
-        match self.stack.last_mut() {
+        match self.stack.last_mut().map(|frame| &mut frame.holds) {
             None => self.loaded.value = value,
-            Some(Frame::List { items, .. }) => items.push(value),
-            Some(Frame::Map(map)) => match map.key.take() {
-                None => map.key = Some(Key::Name(key_of(value).map_err(|message| Fault::at(at, message))?, at)),
-                Some(Key::Name(name, at)) => self.loaded.duplicates.extend(map.set(name, value, at)),
-                Some(Key::Merge) => map.merge(value).map_err(|message| Fault::at(at, message))?,
+            Some(Holds::Items) => self.finished.push((None, value)),
+            Some(Holds::Fields(key)) => match key.take() {
+                None => *key = Some(Key::Name(key_of(value).map_err(|message| Fault::at(at, message))?, at)),
+                Some(Key::Merge) if !is_mergeable(&value) => {
+                    return Err(Fault::at(at, "`<<` takes a mapping or a list of mappings"));
+                }
+                key => self.finished.push((key, value)),
             },
         }
         Ok(())
@@ -234,7 +239,8 @@ impl Loader {
 
     /// Remembers the line when an element of the top-level `items` begins here.
     fn note_item(&mut self, at: Marker) {
-        if let [Frame::Map(OpenMap { key: Some(Key::Name(key, _)), .. }), Frame::List { .. }] = self.stack.as_slice()
+        if let [Frame { holds: Holds::Fields(Some(Key::Name(key, _))), .. }, Frame { holds: Holds::Items, .. }] =
+            self.stack.as_slice()
             && key == "items"
         {
             self.loaded.item_lines.push(u32::try_from(at.line()).unwrap_or(u32::MAX));
@@ -242,42 +248,65 @@ impl Loader {
     }
 }
 
-impl OpenMap {
-    /// Sets the field; says so when it was there already.
-    fn set(&mut self, name: String, value: Value, at: Marker) -> Option<Duplicate> {
-        match self.fields.entry(name) {
-            Entry::Vacant(entry) => {
-                entry.insert(value);
-                None
-            }
-            Entry::Occupied(mut entry) => {
-                entry.insert(value);
-                let merged = self.merged.iter().position(|name| name == entry.key());
-                if let Some(index) = merged {
-                    self.merged.swap_remove(index);
-                    return None;
-                }
-                Some(Duplicate { key: entry.key().clone(), line: at.line(), column: at.col() + 1 })
-            }
+fn is_mergeable(value: &Value) -> bool {
+    value.as_array().map_or(value.is_object(), |mappings| mappings.iter().all(Value::is_object))
+}
+
+/// A mapping of finished fields, in the order in which they stand. Keys that stand twice are told.
+fn fields_of(
+    finished: impl ExactSizeIterator<Item = (Option<Key>, Value)>,
+    duplicates: &mut Vec<Duplicate>,
+) -> Map<String, Value> {
+    let mut fields = Map::with_capacity(finished.len());
+    // Keys that came by merging: setting one again is no duplicate.
+    let mut merged: Vec<String> = Vec::new();
+    for (key, value) in finished {
+        match key {
+            Some(Key::Name(name, at)) => duplicates.extend(set(&mut fields, &mut merged, name, value, at)),
+            Some(Key::Merge) => merge(&mut fields, &mut merged, value),
+            None => {}
         }
     }
+    fields
+}
 
-    /// As go-yaml v2 merges: what is merged overwrites the keys above the `<<`, and the first of several mappings wins.
-    fn merge(&mut self, value: Value) -> Result<(), String> {
-        let mappings = match value {
-            Value::Array(mappings) => mappings,
-            mapping => vec![mapping],
-        };
-        for mapping in mappings.into_iter().rev() {
-            let Value::Object(fields) = mapping else {
-                return Err("`<<` takes a mapping or a list of mappings".to_owned());
-            };
-            for (name, value) in fields {
-                self.merged.push(name.clone());
-                self.fields.insert(name, value);
-            }
+/// Sets a field; says so when it was there already.
+fn set(
+    fields: &mut Map<String, Value>,
+    merged: &mut Vec<String>,
+    name: String,
+    value: Value,
+    at: Marker,
+) -> Option<Duplicate> {
+    match fields.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(value);
+            None
         }
-        Ok(())
+        Entry::Occupied(mut entry) => {
+            entry.insert(value);
+            if let Some(index) = merged.iter().position(|name| name == entry.key()) {
+                merged.swap_remove(index);
+                return None;
+            }
+            Some(Duplicate { key: entry.key().clone(), line: at.line(), column: at.col() + 1 })
+        }
+    }
+}
+
+/// As go-yaml v2 merges: what is merged overwrites the keys above the `<<`, and the first of several mappings wins.
+fn merge(fields: &mut Map<String, Value>, merged: &mut Vec<String>, value: Value) {
+    let mappings = match value {
+        Value::Array(mappings) => mappings,
+        mapping => vec![mapping],
+    };
+    let mappings = mappings.into_iter().rev().filter_map(|mapping| match mapping {
+        Value::Object(mapping) => Some(mapping),
+        _ => None,
+    });
+    for (name, value) in mappings.flatten() {
+        merged.push(name.clone());
+        fields.insert(name, value);
     }
 }
 
