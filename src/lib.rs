@@ -11,7 +11,8 @@
 //!                                                    └──► targets::workloads   patches for what was filled in
 //! ```
 //!
-//! Data flows one way: `input → rbac → controls → plan → targets → compare → report`.
+//! Data flows one way: `input → rbac → controls → plan → targets → compare → report`. Beside a translation stand `removal`
+//! (which objects serve policies alone) and `runbook` (the order of steps for one cluster).
 //!
 //! # Architecture invariants
 //!
@@ -42,6 +43,7 @@ pub mod release;
 pub mod removal;
 pub mod report;
 pub mod requests;
+pub mod runbook;
 pub mod schema;
 pub mod shell;
 mod stored;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::folder::Folder;
 use super::output::{counted, report_problems};
 use super::rewriting::{self, NewFiles};
+use super::runbook::Books;
 use super::{Ending, reading, translation};
 use crate::cli::Convert;
 use crate::input::{Inventory, objects_in_text};
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
     let plan = Plan::new(&cluster, arguments.translation.options())
         .with_input(&namespaces, &requests)
         .with_manifests(&manifests);
+    let books = Books::new(arguments, &inventory, &plan);
     let mut files = BTreeMap::new();
     let (mut emissions, mut in_place) = (Vec::new(), Vec::new());
     let mut asked = None;
@@ -50,6 +52,8 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
             let named = named_as_written(&emission, arguments.bundle, *target);
             add_tests(&mut files, &prefix, &named, &plan, asked, *target)?;
         }
+        files
+            .extend(books.files(*target, &emission)?.into_iter().map(|(name, text)| (format!("{prefix}{name}"), text)));
         let new = rewriting::new_files(&emission);
         emission.notes.extend(new.refused.iter().map(|why| format!("not rewritten: {why}; its patch holds them")));
         if arguments.in_place {

@@ -8,6 +8,7 @@ mod inspect;
 mod output;
 mod reading;
 mod rewriting;
+mod runbook;
 mod translation;
 mod verify;
 

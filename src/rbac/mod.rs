@@ -24,6 +24,7 @@ mod validation;
 pub use catalog::InvalidObject;
 pub use grants::{Grant, Subject};
 pub use index_set::{IndexSet, PolicySet};
+pub(crate) use names::dns_label;
 pub use objects::{ObjectRef, RbacKind};
 
 pub use problems::{Problem, ProblemCode};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::patch::Patch;
 use super::reliance::SeccompForm;
-use super::{Relying, Survey, label};
+use super::{Reliances, Relying, Survey, label};
 use crate::changes::{Change, changes};
 use crate::report::text::escaped;
 use crate::schema::Segment;
@@ -43,8 +43,7 @@ pub(super) fn notes(survey: &Survey<'_>) -> Vec<String> {
 
 /// The one line that tells the outcome.
 pub(super) fn summary(survey: &Survey<'_>) -> String {
-    let relying = survey.relying.len() + survey.not_provable.len();
-    let all = relying + survey.not_admitted.len() + survey.untouched;
+    let Reliances { relying, all, .. } = survey.reliances();
     let mut text = format!(
         "{relying} of {all} pods and workloads {} on values that policies fill in",
         if relying == 1 { "relies" } else { "rely" }

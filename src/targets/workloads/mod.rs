@@ -14,6 +14,9 @@ mod reliance;
 mod script;
 mod strategic;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -64,6 +67,23 @@ impl Target for Workloads {
     }
 }
 
+/// How many of a plan's manifests rely on what policies fill in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reliances {
+    /// Those that do.
+    pub relying: usize,
+    /// All that were looked at.
+    pub all: usize,
+    /// Those whose pods no policy admits.
+    pub not_admitted: usize,
+}
+
+/// How many of a plan's manifests rely on what policies fill in.
+pub fn reliances(plan: &Plan<'_>) -> Reliances {
+    let survey = plan.manifests.map(|manifests| Survey::of(plan.cluster, manifests));
+    survey.map(|survey| survey.reliances()).unwrap_or_default()
+}
+
 /// What becomes of every manifest of the input.
 struct Survey<'a> {
     relying: Vec<Relying<'a>>,
@@ -103,6 +123,13 @@ impl<'a> Survey<'a> {
             }
         }
         survey
+    }
+}
+
+impl Survey<'_> {
+    fn reliances(&self) -> Reliances {
+        let (relying, not_admitted) = (self.relying.len() + self.not_provable.len(), self.not_admitted.len());
+        Reliances { relying, all: relying + not_admitted + self.untouched, not_admitted }
     }
 }
 
