@@ -88,7 +88,7 @@ fn seccomp_profiles_are_written_as_fields() {
     let policy = policy("p", json!({}), annotations);
     let after = |release: Release| {
         let (cluster, manifests) =
-            (cluster(&[policy.clone()], release), manifests(&[workload("apps/v1", "Deployment", "w")]));
+            (cluster(std::slice::from_ref(&policy), release), manifests(&[workload("apps/v1", "Deployment", "w")]));
         let emission = Workloads.emit(&Plan::new(&cluster, Options::default()).with_manifests(&manifests));
         emission.rewrites[0].after["spec"]["template"].clone()
     };
