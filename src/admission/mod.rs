@@ -20,7 +20,7 @@ use choice::{Choice, Mutation};
 pub use message::Refusal;
 pub use policy::AdmissionPolicy;
 pub(crate) use prepare::seccomp_field_for;
-pub use trial::Trial;
+pub use trial::{ControlTrial, Trial};
 pub(crate) use validity::errors as api_validation;
 
 /// The plug-in with its policies, listed by name.

@@ -90,6 +90,21 @@ impl AdmissionPolicy {
         }
     }
 
+    /// Whether one control by itself admits the pod.
+    pub(super) fn control_admits(&self, requirement: &dyn Requirement, pod: &PodView<'_>) -> bool {
+        let mut denials = Denials::counted();
+        requirement.admit_pod(pod, &mut denials);
+        for (index, volume) in pod.volumes.iter().enumerate() {
+            requirement.admit_volume(pod, index, volume, &mut denials);
+        }
+        for container in &pod.containers {
+            if container.list != ContainerList::Ephemeral || self.validates_ephemeral_containers {
+                requirement.admit_container(pod, container, &mut denials);
+            }
+        }
+        denials.count() == 0
+    }
+
     fn admit_pod(&self, turns: &Turns, pod: &PodView<'_>, denials: &mut Denials) {
         for requirement in self.in_turn(turns) {
             if denials.is_settled() {

@@ -106,6 +106,13 @@ impl<'a> Scope<'a> {
         self.bindings.values.insert(name, value);
     }
 
+    /// Gives a variable a value in place of its own, for all that is evaluated from here on.
+    pub(crate) fn pin(&self, name: &str, value: Value) {
+        if let Some(position) = self.variables.and_then(|variables| variables.position(name)) {
+            self.memo.borrow_mut().insert(position, Ok(value));
+        }
+    }
+
     /// What variables have cost since the last call; the policy pays it.
     pub fn take_variable_cost(&self) -> Meter {
         self.spent.take()

@@ -19,6 +19,7 @@ use crate::compare::Comparison;
 use crate::input::Source;
 use crate::plan::{Options, Plan};
 use crate::requests::PodRequest;
+use crate::symbolic::{Side, Situations, Subject, Unproven};
 
 /// Every target, in the order in which reports list them.
 pub static TARGETS: [&dyn Target; 5] =
@@ -154,6 +155,19 @@ pub trait Decider: Sync {
 
     /// What in the documents cannot be evaluated, whatever the request: rule and path.
     fn unsupported(&self) -> &[Unsupported];
+
+    /// The decision about all pods that a subject creates, as a side of a proof.
+    ///
+    /// # Errors
+    /// What in the documents is not understood for all pods.
+    fn side(&self, _subject: &Subject) -> Result<Box<dyn Side + '_>, Unproven> {
+        Err(Unproven::new("the target", "its decisions are not understood for all pods"))
+    }
+
+    /// What the documents say about who asks, in a namespace; `None` if nothing.
+    fn situations(&self, _namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        None
+    }
 }
 
 /// A request as an engine's webhook gets it.

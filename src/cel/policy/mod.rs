@@ -15,6 +15,7 @@ mod phase;
 mod request;
 mod selector;
 mod shape;
+mod symbolic;
 #[cfg(test)]
 mod tests;
 mod validating;
@@ -24,3 +25,4 @@ pub use document::{Mutation, MutationKind, Policies, Policy, Refusal, Validation
 pub(crate) use mutating::{applied, json_patched};
 pub use outcome::{AdmissionOutcome, AuditAnnotation, AuditedFailure, Denial, Unknown, Verdict};
 pub use request::{Request, Surroundings};
+pub use symbolic::SymbolicPolicies;

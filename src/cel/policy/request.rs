@@ -48,7 +48,7 @@ pub struct Surroundings<'a> {
     /// The objects that `paramKind` and `paramRef` can find.
     pub params: &'a [Json],
     /// Gives a mutated object its defaults and normal form, or says why the API server could not decode it.
-    pub redefault: &'a dyn Fn(Json) -> Result<Json, String>,
+    pub redefault: &'a (dyn Fn(Json) -> Result<Json, String> + Sync),
 }
 
 impl Request {

@@ -8,7 +8,9 @@ use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
+use super::side::NativeSide;
 use crate::rbac::Rbac;
+use crate::symbolic::{Side, Situations, Subject, Unproven};
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
@@ -23,6 +25,8 @@ pub struct NativePolicies<'a> {
     rbac: &'a Rbac,
     unsupported: Vec<Unsupported>,
     validates_pods: bool,
+    /// The authorizer for questions about all pods.
+    grants: Grants<'a>,
 }
 
 impl<'a> NativePolicies<'a> {
@@ -39,6 +43,7 @@ impl<'a> NativePolicies<'a> {
             params: documents.to_vec(),
             namespaces: context.namespaces,
             rbac: context.rbac,
+            grants: Grants { rbac: context.rbac, unanswered: Mutex::default() },
             policies,
             validates_pods: true,
         }
@@ -86,6 +91,15 @@ impl Decider for NativePolicies<'_> {
     fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
     }
+
+    fn side(&self, subject: &Subject) -> Result<Box<dyn Side + '_>, Unproven> {
+        Ok(Box::new(NativeSide::new(self, subject)?))
+    }
+
+    fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        let somebody = Subject { namespace: namespace.to_owned(), account: String::new(), user: String::new(), groups: Vec::new() };
+        Some(Box::new(NativeSide::new(self, &somebody).ok()?))
+    }
 }
 
 impl NativePolicies<'_> {
@@ -98,6 +112,38 @@ impl NativePolicies<'_> {
             verdict.allowed = false;
             verdict.messages.push(refusal);
         }
+    }
+}
+
+/// As [`as_stored`], for whom it might fail.
+pub(super) fn redefaulted(pod: Value) -> Result<Value, String> {
+    Ok(as_stored(pod))
+}
+
+impl NativePolicies<'_> {
+    /// The policies.
+    pub(super) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// What stands around requests to a namespace.
+    pub(super) fn surroundings(&self, namespace: &str) -> Surroundings<'_> {
+        Surroundings {
+            authorize: &self.grants,
+            namespace_object: self.namespace(namespace),
+            params: &self.params,
+            redefault: &redefaulted,
+        }
+    }
+
+    /// A question that was put to the authorizer and could not be answered.
+    pub(super) fn unanswered(&self) -> Option<String> {
+        self.grants.unanswered.lock().ok()?.first().cloned()
+    }
+
+    /// Whether the API server's validation of filled pods counts.
+    pub(super) fn validates_pods(&self) -> bool {
+        self.validates_pods
     }
 }
 

@@ -11,6 +11,7 @@ mod decide;
 mod emit;
 mod gaps;
 mod mutating;
+mod side;
 mod static_manifests;
 mod validating;
 

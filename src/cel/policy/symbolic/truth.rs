@@ -1,0 +1,177 @@
+//! Boolean expressions, split into statements.
+
+use serde_json::Value as Json;
+
+use super::Compiler;
+use crate::cel::Value;
+use crate::cel::ast::{Kind, Node};
+use crate::symbolic::{At, Node as Formula, Oracle, Unproven};
+
+/// A condition on pods, in terms of statements.
+#[derive(Debug, Clone)]
+pub(super) enum Truth {
+    Constant(bool),
+    Statement(usize),
+    Not(Box<Truth>),
+    All(Vec<Truth>),
+    Any(Vec<Truth>),
+}
+
+/// What is asked of an expression that may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Its value is true.
+    IsTrue,
+    /// Its value is true, or it fails.
+    IsNotFalse,
+}
+
+impl Mode {
+    fn negated(self) -> Self {
+        match self {
+            Self::IsTrue => Self::IsNotFalse,
+            Self::IsNotFalse => Self::IsTrue,
+        }
+    }
+
+    /// Whether an answer is of the kind asked for.
+    pub fn accepts(self, answer: &Result<Value, crate::cel::EvalError>) -> bool {
+        match self {
+            Self::IsTrue => matches!(answer, Ok(Value::Bool(true))),
+            Self::IsNotFalse => !matches!(answer, Ok(Value::Bool(false))),
+        }
+    }
+}
+
+impl Truth {
+    pub fn not(self) -> Self {
+        match self {
+            Self::Constant(truth) => Self::Constant(!truth),
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    pub fn all(parts: impl IntoIterator<Item = Truth>) -> Self {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part {
+                Self::Constant(true) => {}
+                Self::Constant(false) => return Self::Constant(false),
+                other => kept.push(other),
+            }
+        }
+        if kept.is_empty() { Self::Constant(true) } else { Self::All(kept) }
+    }
+
+    pub fn any(parts: impl IntoIterator<Item = Truth>) -> Self {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part {
+                Self::Constant(false) => {}
+                Self::Constant(true) => return Self::Constant(true),
+                other => kept.push(other),
+            }
+        }
+        if kept.is_empty() { Self::Constant(false) } else { Self::Any(kept) }
+    }
+
+    /// The formula at a state.
+    pub fn at(&self, at: At, oracle: &mut dyn Oracle) -> Result<Formula, Unproven> {
+        Ok(match self {
+            Self::Constant(truth) => oracle.constant(*truth),
+            Self::Statement(statement) => oracle.ask(at, *statement)?,
+            Self::Not(inner) => {
+                let inner = inner.at(at, oracle)?;
+                oracle.not(inner)
+            }
+            Self::All(parts) => {
+                let parts: Result<Vec<Formula>, Unproven> = parts.iter().map(|part| part.at(at, oracle)).collect();
+                oracle.all(&parts?)
+            }
+            Self::Any(parts) => {
+                let parts: Result<Vec<Formula>, Unproven> = parts.iter().map(|part| part.at(at, oracle)).collect();
+                oracle.any(&parts?)
+            }
+        })
+    }
+}
+
+impl<'a> Compiler<'_, 'a> {
+    /// What it takes for a boolean expression to be true, or not false.
+    pub(super) fn truth(&mut self, node: &'a Node, mode: Mode) -> Result<Truth, Unproven> {
+        match &node.kind {
+            Kind::Not(inner) => Ok(self.truth(inner, mode.negated())?.not()),
+            Kind::And(terms) => Ok(Truth::all(self.terms(terms, false, mode)?)),
+            Kind::Or(terms) => Ok(Truth::any(self.terms(terms, true, mode)?)),
+            Kind::Conditional(parts) => self.choice(parts, mode),
+            _ => match self.program_of(node) {
+                Some(program) => self.truth(program, mode),
+                None => self.statement(node, mode),
+            },
+        }
+    }
+
+    /// The terms of `&&` or `||`; one that decides alone makes it unimportant what the others are.
+    fn terms(&mut self, terms: &'a [Node], deciding: bool, mode: Mode) -> Result<Vec<Truth>, Unproven> {
+        let all: Vec<Result<Truth, Unproven>> = terms.iter().map(|term| self.truth(term, mode)).collect();
+        let decides = |truth: &Result<Truth, Unproven>| matches!(truth, Ok(Truth::Constant(it)) if *it == deciding);
+        if all.iter().any(decides) {
+            return Ok(vec![Truth::Constant(deciding)]);
+        }
+        all.into_iter().collect()
+    }
+
+    /// A condition that fails makes the choice fail.
+    fn choice(&mut self, [condition, yes, no]: &'a [Node; 3], mode: Mode) -> Result<Truth, Unproven> {
+        let holds = self.truth(condition, Mode::IsTrue)?;
+        let fails = self.truth(condition, Mode::IsNotFalse)?;
+        let is_false = fails.clone().not();
+        let mut ways = Vec::new();
+        if !matches!(holds, Truth::Constant(false)) {
+            ways.push(Truth::all([holds.clone(), self.truth(yes, mode)?]));
+        }
+        if !matches!(is_false, Truth::Constant(false)) {
+            ways.push(Truth::all([is_false, self.truth(no, mode)?]));
+        }
+        if mode == Mode::IsNotFalse {
+            ways.push(Truth::all([fails, holds.not()]));
+        }
+        Ok(Truth::any(ways))
+    }
+
+    /// The literals that an expression chooses among, in order; `None` for anything else.
+    pub(super) fn chain(&mut self, node: &'a Node) -> Result<Option<Vec<Link>>, Unproven> {
+        if let Some(program) = self.program_of(node) {
+            return self.chain(program);
+        }
+        let mut links = Vec::new();
+        let mut rest = node;
+        while let Kind::Conditional(parts) = &rest.kind {
+            let [condition, yes, no] = parts.as_ref();
+            let Some(value) = literal(yes) else { return Ok(None) };
+            let holds = self.truth(condition, Mode::IsTrue)?;
+            let is_false = self.truth(condition, Mode::IsNotFalse)?.not();
+            links.push(Link { holds, is_false, value });
+            rest = no;
+        }
+        let Some(value) = literal(rest) else { return Ok(None) };
+        links.push(Link { holds: Truth::Constant(true), is_false: Truth::Constant(false), value });
+        Ok(Some(links))
+    }
+}
+
+/// One link of a chain of conditions: what comes of it if its condition holds. If it is false the next link decides.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub holds: Truth,
+    pub is_false: Truth,
+    pub value: Json,
+}
+
+fn literal(node: &Node) -> Option<Json> {
+    match &node.kind {
+        Kind::Literal(value) => value.to_json().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,335 @@
+//! Facets: units that some statement looks at together, and the cells that nobody can tell apart.
+//!
+//! A *row* is a choice for the units of the pod itself. Under each row there are groups of elements: containers, init
+//! containers, volumes with their mounts, and the items of the pod's own lists. A container's capabilities are a set of
+//! *slots*, one per name, each in one of four states; everything else has one slot with one state. A bit stands for one
+//! state of one slot of one element under one row.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::assembly::{Assembly, Edit, Place, Volume};
+use super::bits::Bits;
+use crate::symbolic::Unit;
+use crate::validity::is_valid;
+
+/// More bits than these are not looked at.
+const MOST_BITS: usize = 400_000;
+
+/// The values of each unit, `null` for absence.
+pub(super) type Values = BTreeMap<Unit, Vec<Value>>;
+
+/// Units that belong together.
+#[derive(Debug)]
+pub(super) struct Facet {
+    pub units: Vec<Unit>,
+    pub rows: Vec<Row>,
+    pub groups: Vec<Group>,
+    /// How many bits each row has.
+    pub width: usize,
+    /// The bits that stand for something: the API server takes it.
+    pub valid: Bits,
+}
+
+/// A choice for the units of the pod itself.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub edits: Vec<Edit>,
+    /// The lists of the pod that have items.
+    pub lists: Vec<Unit>,
+}
+
+/// Elements of one kind.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub kind: Kind,
+    pub elements: Vec<Element>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Container,
+    InitContainer,
+    Volume,
+    Item(Unit),
+}
+
+/// One container, volume or item.
+#[derive(Debug)]
+pub(super) struct Element {
+    pub edits: Vec<Edit>,
+    pub volume: Option<Volume>,
+    /// Capability names; empty for an element without slots.
+    pub names: Vec<String>,
+    /// Its first bit within the row. With names there are [`STATES`] for each.
+    pub first: usize,
+}
+
+/// The states of a capability name: not mentioned, added, dropped, both.
+pub(super) const STATES: usize = 4;
+
+/// The state of every name of an element; empty for an element without slots.
+pub(super) type Vector = Vec<usize>;
+
+impl Element {
+    /// How many bits it has.
+    pub fn bits(&self) -> usize {
+        if self.names.is_empty() { 1 } else { self.names.len() * STATES }
+    }
+
+    /// The bits of each slot.
+    pub fn slots(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let (count, states) = if self.names.is_empty() { (1, 1) } else { (self.names.len(), STATES) };
+        (0..count).map(move |slot| self.first + slot * states..self.first + (slot + 1) * states)
+    }
+
+    /// Its values, with the capabilities of a vector.
+    pub fn edits(&self, vector: &Vector) -> Vec<Edit> {
+        let mut edits = self.edits.clone();
+        if !self.names.is_empty() {
+            edits.push((capabilities_unit(), self.capabilities(vector)));
+        }
+        edits
+    }
+
+    fn capabilities(&self, vector: &Vector) -> Value {
+        let list = |bit: usize| {
+            let chosen = self.names.iter().zip(vector).filter(|(_, state)| *state & bit != 0);
+            chosen.map(|(name, _)| json!(name)).collect::<Vec<Value>>()
+        };
+        let lists = [("add", list(1)), ("drop", list(2))].into_iter().filter(|(_, list)| !list.is_empty());
+        let lists: serde_json::Map<String, Value> = lists.map(|(key, list)| (key.to_owned(), list.into())).collect();
+        if lists.is_empty() { Value::Null } else { Value::Object(lists) }
+    }
+}
+
+/// The unit whose value is a set of names in four states.
+pub(super) fn capabilities_unit() -> Unit {
+    Unit::Container(vec!["securityContext".to_owned(), "capabilities".to_owned()])
+}
+
+impl Facet {
+    /// The facet of these units, or why there is none.
+    pub fn new(units: Vec<Unit>, values: &Values, target_minor: u8, place: &Place) -> Result<Self, String> {
+        let of = |wanted: fn(&Unit) -> bool| units.iter().filter(move |unit| wanted(unit)).cloned().collect::<Vec<_>>();
+        let rows = rows(&of(|unit| matches!(unit, Unit::Pod(_))), values)?;
+        let containers = containers(&of(Unit::is_of_container), values)?;
+        let mut groups = vec![(Kind::Container, containers)];
+        if units.iter().any(Unit::is_of_container) {
+            groups.push((Kind::InitContainer, self::containers(&of(Unit::is_of_container), values)?));
+        }
+        if units.contains(&Unit::Volume) {
+            groups.push((Kind::Volume, volumes(values, units.contains(&Unit::Mount))));
+        }
+        let lists = of(|unit| matches!(unit, Unit::Pod(_))).into_iter();
+        groups.extend(lists.filter_map(|unit| Some((Kind::Item(unit.clone()), items(&unit, values)?))));
+        let mut facet = Self { units, rows, groups: Vec::new(), width: 0, valid: Bits::new(0, false) };
+        for (kind, mut elements) in groups {
+            for element in &mut elements {
+                element.first = facet.width;
+                facet.width += element.bits();
+            }
+            facet.groups.push(Group { kind, elements });
+        }
+        if facet.size() > MOST_BITS {
+            return Err(format!("there are {} cells to look at, more than {MOST_BITS}", facet.size()));
+        }
+        facet.valid = Bits::new(facet.size(), true);
+        facet.find_valid(target_minor, place);
+        Ok(facet)
+    }
+
+    /// How many bits it has.
+    pub fn size(&self) -> usize {
+        self.rows.len() * self.width
+    }
+
+    /// The bit of a row.
+    pub fn bit(&self, row: usize, local: usize) -> usize {
+        row * self.width + local
+    }
+
+    /// Whether a row has elements of a kind at all; and whether it cannot be without.
+    pub fn has(&self, row: usize, kind: &Kind) -> bool {
+        match kind {
+            Kind::Item(unit) => self.rows.get(row).is_some_and(|row| row.lists.contains(unit)),
+            _ => true,
+        }
+    }
+
+    /// What the API server would not take stands for nothing. Looked at are each row, each element by itself, and each
+    /// state of a slot.
+    fn find_valid(&mut self, target_minor: u8, place: &Place) {
+        let sound = |assembly: &Assembly| is_valid(&assembly.pod(place), target_minor);
+        let mut unsound = Vec::new();
+        for group in &self.groups {
+            for element in &group.elements {
+                for (slot, bits) in element.slots().enumerate() {
+                    for (state, bit) in bits.enumerate() {
+                        let vector = one(element, slot, state);
+                        if !sound(&placed(&group.kind, element, &vector)) {
+                            unsound.push(bit);
+                        }
+                    }
+                }
+            }
+        }
+        for row in 0..self.rows.len() {
+            let mut assembly = Assembly::default();
+            self.add_row(row, &mut assembly);
+            let sound = sound(&assembly);
+            for group in &self.groups {
+                let counts = sound && self.has(row, &group.kind);
+                for bit in group.elements.iter().flat_map(|element| element.first..element.first + element.bits()) {
+                    self.valid.set(row * self.width + bit, counts && !unsound.contains(&bit));
+                }
+            }
+        }
+    }
+
+    /// Adds a row's values.
+    pub fn add_row(&self, row: usize, assembly: &mut Assembly) {
+        if let Some(row) = self.rows.get(row) {
+            assembly.pod.extend(row.edits.iter().cloned());
+        }
+    }
+}
+
+/// The vector with one name in a state and the others not mentioned.
+pub(super) fn one(element: &Element, slot: usize, state: usize) -> Vector {
+    (0..element.names.len()).map(|at| if at == slot { state } else { 0 }).collect()
+}
+
+/// An assembly of one element.
+pub(super) fn placed(kind: &Kind, element: &Element, vector: &Vector) -> Assembly {
+    let mut assembly = Assembly::default();
+    add(kind, element, vector, &mut assembly);
+    assembly
+}
+
+/// Adds an element.
+pub(super) fn add(kind: &Kind, element: &Element, vector: &Vector, assembly: &mut Assembly) {
+    let [regular, init] = &mut assembly.containers;
+    match kind {
+        Kind::Container => regular.push(element.edits(vector)),
+        Kind::InitContainer => init.push(element.edits(vector)),
+        Kind::Volume => assembly.volumes.extend(element.volume.clone()),
+        Kind::Item(_) => assembly.items.extend(element.edits.iter().cloned()),
+    }
+}
+
+/// The elements in the order of how much they say.
+fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
+    elements.sort_by_key(|element| element.edits.iter().map(|(_, value)| weight(value)).sum::<usize>());
+    elements
+}
+
+fn weight(value: &Value) -> usize {
+    if value.is_null() { 0 } else { value.to_string().len() + 10 }
+}
+
+/// Every combination of the values of the units.
+fn product(units: &[Unit], values: &Values, keep: impl Fn(&Unit, &Value) -> bool) -> Result<Vec<Vec<Edit>>, String> {
+    let mut all: Vec<Vec<Edit>> = vec![Vec::new()];
+    for unit in units {
+        let of_unit: Vec<&Value> = values.get(unit).into_iter().flatten().filter(|value| keep(unit, value)).collect();
+        if all.len() * of_unit.len() > MOST_BITS {
+            return Err(format!("`{unit}` takes too many values together with what depends on it"));
+        }
+        let combined = all.iter().flat_map(|edits| {
+            of_unit.iter().map(|value| edits.iter().cloned().chain([(unit.clone(), (*value).clone())]).collect())
+        });
+        all = combined.collect();
+    }
+    Ok(all)
+}
+
+fn is_single(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.len() == 1)
+}
+
+fn rows(units: &[Unit], values: &Values) -> Result<Vec<Row>, String> {
+    let has_items = |unit: &Unit| values.get(unit).is_some_and(|values| values.iter().any(is_single));
+    // A list with items is one value here; the items are elements.
+    let items = json!({"items": "elements"});
+    let mut with_items = values.clone();
+    for unit in units.iter().filter(|unit| has_items(unit)) {
+        let values = with_items.entry(unit.clone()).or_default();
+        values.retain(|value| !is_single(value));
+        values.push(items.clone());
+    }
+    let mut rows: Vec<Row> = product(units, &with_items, |_, _| true)?
+        .into_iter()
+        .map(|edits| {
+            let (lists, edits): (Vec<Edit>, Vec<Edit>) = edits.into_iter().partition(|(_, value)| *value == items);
+            Row { edits, lists: lists.into_iter().map(|(unit, _)| unit).collect() }
+        })
+        .collect();
+    rows.sort_by_key(|row| row.edits.iter().map(|(_, value)| weight(value)).sum::<usize>() + 10 * row.lists.len());
+    Ok(rows)
+}
+
+fn items(unit: &Unit, values: &Values) -> Option<Vec<Element>> {
+    let singles = values.get(unit)?.iter().filter(|value| is_single(value)).filter_map(|value| value.get(0));
+    let elements = singles.map(|item| element(vec![(unit.clone(), item.clone())], None));
+    Some(elements.collect::<Vec<_>>()).filter(|elements| !elements.is_empty())
+}
+
+fn element(edits: Vec<Edit>, volume: Option<Volume>) -> Element {
+    Element { edits, volume, names: Vec::new(), first: 0 }
+}
+
+fn containers(units: &[Unit], values: &Values) -> Result<Vec<Element>, String> {
+    let slotted = capabilities_unit();
+    let plain: Vec<Unit> = units.iter().filter(|unit| **unit != slotted).cloned().collect();
+    let combinations = product(&plain, values, |_, _| true)?;
+    if !units.contains(&slotted) {
+        return Ok(sorted(combinations.into_iter().map(|edits| element(edits, None)).collect()));
+    }
+    let lists = values.get(&slotted).map(Vec::as_slice).unwrap_or_default();
+    let names = names(lists);
+    let mut elements = Vec::new();
+    for edits in combinations {
+        // Lists in odd orders and spellings, as they are.
+        for odd in lists.iter().filter(|lists| is_odd(lists)) {
+            let with_odd = edits.iter().cloned().chain([(slotted.clone(), odd.clone())]).collect();
+            elements.push(element(with_odd, None));
+        }
+        elements.push(Element { names: names.clone(), ..element(edits, None) });
+    }
+    Ok(sorted(elements))
+}
+
+/// Names that stand in lists of several, which policies mention, and the names that a list holds alone; one stranger.
+fn names(lists: &[Value]) -> Vec<String> {
+    let of = |key: &'static str| lists.iter().filter_map(move |value| value.get(key)?.as_array());
+    let all: Vec<&Vec<Value>> = of("add").chain(of("drop")).collect();
+    let mut names: Vec<String> = all.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Neither a set of names in order, nor absent.
+fn is_odd(value: &Value) -> bool {
+    let list = |key: &str| value.get(key).and_then(Value::as_array).map(Vec::as_slice);
+    let sorted = |list: &[Value]| list.windows(2).all(|pair| matches!(pair, [a, b] if a.as_str() < b.as_str()));
+    let odd = |key: &str| list(key).is_some_and(|list| list.is_empty() || !sorted(list));
+    value.is_object() && (odd("add") || odd("drop") || list("add").is_none() && list("drop").is_none())
+}
+
+fn volumes(values: &Values, mounted: bool) -> Vec<Element> {
+    let sources = values.get(&Unit::Volume).map(Vec::as_slice).unwrap_or_default();
+    let given = values.get(&Unit::Mount).map(Vec::as_slice).unwrap_or_default();
+    let given = given.iter().filter(|value| !value.is_string());
+    let modes: Vec<Value> = if mounted { given.cloned().collect() } else { Vec::new() };
+    let mut elements = Vec::new();
+    for source in sources.iter().filter(|source| source.is_object()) {
+        let mounts = modes.iter().flat_map(|mode| [Some((0, mode.clone())), Some((1, mode.clone()))]);
+        let volumes = [None].into_iter().chain(mounts).map(|mount| Volume { source: source.clone(), mount });
+        // The source counts as an edit for the order only.
+        elements.extend(volumes.map(|volume| element(vec![(Unit::Volume, source.clone())], Some(volume))));
+    }
+    sorted(elements)
+}

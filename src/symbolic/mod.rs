@@ -1,0 +1,171 @@
+//! A decision as a program over statements about the pod: what a side offers so that it can be compared for all pods.
+//!
+//! A statement says "the pod-level part is fine and *every* container, volume and item is fine", and is read off a
+//! concrete pod. A step changes a pod, each part of it by itself. A side asks an [`Oracle`] for the truth of statements,
+//! at states that steps lead to, and gets formulas back: out of them it builds the [`Outcome`]s that admit a pod.
+
+mod unit;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::constraint::Axis;
+pub use unit::{Named, Unit};
+pub(crate) use unit::{CONTAINER_LISTS, validated_units, with};
+
+/// What a statement or one piece of a step depends on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reads {
+    /// The parts of the pod.
+    pub units: BTreeSet<Unit>,
+    /// What it compares them with.
+    pub constants: Vec<Constant>,
+    /// Whether an object that holds units, such as a security context, is there at all.
+    pub parents: bool,
+}
+
+/// A constant that some text compares a part of the pod with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// The part.
+    pub unit: Unit,
+    /// Where within it, `[]` for the items of a list.
+    pub within: Vec<String>,
+    /// The constant.
+    pub value: Value,
+}
+
+/// A for-all statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// Where it stands, for people: document and path, or policy and control.
+    pub rule: String,
+    /// What it depends on.
+    pub reads: Reads,
+}
+
+/// Something that changes pods. Units within a piece may depend on each other; pieces do not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Where it stands, for people.
+    pub rule: String,
+    /// What is read and written together.
+    pub pieces: Vec<Reads>,
+}
+
+/// Why nothing can be said: the rule, with its path, and what is not understood about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error, serde::Serialize)]
+#[error("{rule}: {why}")]
+pub struct Unproven {
+    /// Document and path, or policy and control.
+    pub rule: String,
+    /// What is not understood, or not claimed.
+    pub why: String,
+}
+
+impl Unproven {
+    /// The reason, with its rule.
+    pub fn new(rule: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { rule: rule.into(), why: why.into() }
+    }
+}
+
+/// A formula over statements, known to the oracle that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Node(pub(crate) u32);
+
+/// A point on the way of a pod through a side, known to the oracle that gave it. [`At::SUBMITTED`] is its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At(pub(crate) usize);
+
+impl At {
+    /// The pod as it was submitted.
+    pub const SUBMITTED: Self = Self(0);
+}
+
+/// One way to be admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of which pods: no pod is in two outcomes.
+    pub when: Node,
+    /// Where the resulting pod is found.
+    pub at: At,
+}
+
+/// Turns questions into formulas.
+pub trait Oracle {
+    /// A formula that is true of every pod, or of none.
+    fn constant(&mut self, truth: bool) -> Node;
+    /// All of them hold.
+    fn all(&mut self, nodes: &[Node]) -> Node;
+    /// It does not hold.
+    fn not(&mut self, node: Node) -> Node;
+    /// At least one of them holds.
+    fn any(&mut self, nodes: &[Node]) -> Node {
+        let not: Vec<Node> = nodes.iter().map(|node| self.not(*node)).collect();
+        let none = self.all(&not);
+        self.not(none)
+    }
+    /// A statement of the side, about the pod at a state.
+    ///
+    /// # Errors
+    /// The statement cannot be evaluated.
+    fn ask(&mut self, at: At, statement: usize) -> Result<Node, Unproven>;
+    /// The state after a step, taken by the pods of which `given` holds, and of which pods the step succeeds.
+    ///
+    /// # Errors
+    /// The step cannot be evaluated.
+    fn step(&mut self, at: At, step: usize, given: Node) -> Result<(At, Node), Unproven>;
+    /// Whether `node` is plainly true, or plainly false, of every pod of which `given` holds.
+    fn settled(&self, given: Node, node: Node) -> Option<bool>;
+}
+
+/// A class of subjects, by one of them: who creates a pod, where, and as which service account it runs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's service account.
+    pub account: String,
+    /// The requester.
+    pub user: String,
+    /// The requester's groups.
+    pub groups: Vec<String>,
+}
+
+/// What documents say about who asks, in one namespace.
+pub trait Situations {
+    /// Subjects of whom this is the same, and whom roles and bindings treat alike, are decided about alike.
+    fn of(&self, subject: &Subject) -> Vec<u8>;
+    /// Names in the documents that may be a subject's.
+    fn mentioned(&self) -> BTreeSet<String>;
+}
+
+/// What a statement says of a pod, or a step makes of it.
+pub type Answer<T> = Result<T, String>;
+
+/// One side, for one class of subjects.
+pub trait Side {
+    /// The statements that the side can ask for.
+    fn statements(&self) -> &[Statement];
+    /// The steps that the side can take.
+    fn steps(&self) -> &[Step];
+    /// Values that matter besides the statements' constants.
+    fn axes(&self) -> Vec<Axis>;
+    /// Whether each statement holds of a pod.
+    ///
+    /// # Errors
+    /// For each statement: it cannot be evaluated.
+    fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>>;
+    /// The pod after a step; `None` where the step fails, so that the request is refused.
+    ///
+    /// # Errors
+    /// The step cannot be evaluated.
+    fn stepped(&self, pod: &Value, step: usize) -> Answer<Option<Value>>;
+    /// The outcomes that admit a pod.
+    ///
+    /// # Errors
+    /// What cannot be said.
+    fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven>;
+}
