@@ -367,9 +367,11 @@ Examples:
   psp-migrate verify manifests/ --pods samples/ --against out/
   psp-migrate verify manifests/ --pods samples/ --to vap
   psp-migrate verify --pods samples/ --format junit > report.xml
+  psp-migrate verify manifests/ --to vap --write-witnesses witnesses/
 
 Without --against the policies are emitted in memory and read back from their own text. Each pod is put to both sides as
-its real creator would send it, and as somebody of every class of requesters.")]
+its real creator would send it, and as somebody of every class of requesters. Then both sides are compared for all pods that
+somebody of any class could send.")]
 pub struct Verify {
     /// What is read.
     #[command(flatten)]
@@ -389,6 +391,15 @@ pub struct Verify {
     /// Do not make up pods around the policies' own limits
     #[arg(long)]
     pub no_boundary: bool,
+    /// Do not prove anything for all pods
+    #[arg(long)]
+    pub no_proof: bool,
+    /// Write the made-up pods and those that show a difference to this folder, to be tried on a real server
+    #[arg(long, value_name = "DIR")]
+    pub write_witnesses: Option<PathBuf>,
+    /// Overwrite files in the folder of witnesses that psp-migrate did not write
+    #[arg(long, requires = "write_witnesses")]
+    pub force: bool,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: VerifyFormat,

@@ -106,8 +106,15 @@ fn add_constant(constant: &Constant, values: &mut Vec<Value>) {
     if known {
         return;
     }
+    if constant.unit == capabilities_unit() {
+        let known = |value: &Value| holds_at(value, &["add".to_owned(), "[]".to_owned()], &constant.value);
+        if constant.value.is_string() && !values.iter().any(known) {
+            values.push(json!({"add": [constant.value]}));
+        }
+        return;
+    }
     let mut bases: Vec<Value> = vec![Value::Null];
-    if !constant.within.is_empty() && constant.unit != capabilities_unit() {
+    if !constant.within.is_empty() {
         bases.extend(values.iter().filter(|value| value.is_object()).take(MOST_BASES).cloned());
     }
     for value in around(&constant.value) {

@@ -125,10 +125,15 @@ impl Facet {
         let lists = of(|unit| matches!(unit, Unit::Pod(_))).into_iter();
         groups.extend(lists.filter_map(|unit| Some((Kind::Item(unit.clone()), items(&unit, values)?))));
         let mut facet = Self { units, rows, groups: Vec::new(), width: 0, valid: Bits::new(0, false) };
+        let sound = |assembly: &Assembly| is_valid(&assembly.pod(place), target_minor);
+        facet.keep_valid_rows(&sound);
+        let mut unsound: Vec<usize> = Vec::new();
         for (kind, mut elements) in groups {
+            elements.retain(|element| !element.names.is_empty() || sound(&placed(&kind, element, &Vector::new())));
             for element in &mut elements {
                 element.first = facet.width;
                 facet.width += element.bits();
+                unsound.extend(unsound_states(&kind, element, &sound));
             }
             facet.groups.push(Group { kind, elements });
         }
@@ -136,8 +141,20 @@ impl Facet {
             return Err(format!("there are {} cells to look at, more than {MOST_BITS}", facet.size()));
         }
         facet.valid = Bits::new(facet.size(), true);
-        facet.find_valid(target_minor, place);
+        for row in 0..facet.rows.len() {
+            let absent = facet.groups.iter().filter(|group| !facet.has(row, &group.kind));
+            let absent = absent.flat_map(|group| &group.elements).flat_map(|it| it.first..it.first + it.bits());
+            for bit in absent.chain(unsound.iter().copied()).collect::<Vec<_>>() {
+                facet.valid.set(row * facet.width + bit, false);
+            }
+        }
         Ok(facet)
+    }
+
+    /// What the API server would not take stands for nothing. Looked at are each row, each element by itself, and each
+    /// state of a slot.
+    fn keep_valid_rows(&mut self, sound: &impl Fn(&Assembly) -> bool) {
+        self.rows.retain(|row| sound(&Assembly { pod: row.edits.clone(), ..Assembly::default() }));
     }
 
     /// How many bits it has.
@@ -158,42 +175,27 @@ impl Facet {
         }
     }
 
-    /// What the API server would not take stands for nothing. Looked at are each row, each element by itself, and each
-    /// state of a slot.
-    fn find_valid(&mut self, target_minor: u8, place: &Place) {
-        let sound = |assembly: &Assembly| is_valid(&assembly.pod(place), target_minor);
-        let mut unsound = Vec::new();
-        for group in &self.groups {
-            for element in &group.elements {
-                for (slot, bits) in element.slots().enumerate() {
-                    for (state, bit) in bits.enumerate() {
-                        let vector = one(element, slot, state);
-                        if !sound(&placed(&group.kind, element, &vector)) {
-                            unsound.push(bit);
-                        }
-                    }
-                }
-            }
-        }
-        for row in 0..self.rows.len() {
-            let mut assembly = Assembly::default();
-            self.add_row(row, &mut assembly);
-            let sound = sound(&assembly);
-            for group in &self.groups {
-                let counts = sound && self.has(row, &group.kind);
-                for bit in group.elements.iter().flat_map(|element| element.first..element.first + element.bits()) {
-                    self.valid.set(row * self.width + bit, counts && !unsound.contains(&bit));
-                }
-            }
-        }
-    }
-
     /// Adds a row's values.
     pub fn add_row(&self, row: usize, assembly: &mut Assembly) {
         if let Some(row) = self.rows.get(row) {
             assembly.pod.extend(row.edits.iter().cloned());
         }
     }
+}
+
+/// The bits of states that the API server would not take, whatever the other names.
+fn unsound_states(kind: &Kind, element: &Element, sound: &impl Fn(&Assembly) -> bool) -> Vec<usize> {
+    let mut unsound = Vec::new();
+    for (slot, bits) in element.slots().enumerate().filter(|_| !element.names.is_empty()) {
+        // Names are alike to the API server, but for one.
+        let matters = element.names.get(slot).is_some_and(|name| name == "CAP_SYS_ADMIN") || slot == 0;
+        for (state, bit) in bits.enumerate().filter(|_| matters) {
+            if !sound(&placed(kind, element, &one(element, slot, state))) {
+                unsound.push(bit);
+            }
+        }
+    }
+    unsound
 }
 
 /// The vector with one name in a state and the others not mentioned.

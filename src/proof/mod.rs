@@ -156,13 +156,10 @@ pub fn prove(question: &Question<'_>) -> Proof {
 
 fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
     let facets = cells::facets(&[question.first, question.second], question.target_minor, &question.place)?;
-    let t0 = std::time::Instant::now();
-    for f in &facets { eprintln!("facet {:?} rows {} width {}", f.units.iter().map(|u| u.to_string()).collect::<Vec<_>>(), f.rows.len(), f.width); }
     let mut formulas = Formulas::new(&facets);
     let mut pods: Vec<Pods> = facets.iter().map(|_| Pods::default()).collect();
     let first = Decided::of(question.first, question, &mut formulas, &mut pods)?;
     let second = Decided::of(question.second, question, &mut formulas, &mut pods)?;
-    eprintln!("decided {:?} outcomes {} {}", t0.elapsed(), first.outcomes.len(), second.outcomes.len());
     let mut queries = vec![
         (Difference::Stricter, first.admits_alone(&second, &mut formulas)),
         (Difference::Looser, second.admits_alone(&first, &mut formulas)),
@@ -171,13 +168,11 @@ fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
         let differ = results_differ(question, first, second, &mut formulas, &mut pods)?;
         queries.push((Difference::FilledDifferently, differ));
     }
-    eprintln!("queries {:?}", t0.elapsed());
     let mut solver = Solver::new(&formulas);
     let mut found = Vec::new();
     for (difference, node) in queries {
         found.push((difference, search(question, &mut solver, &facets, difference, node)));
     }
-    eprintln!("searched {:?}", t0.elapsed());
     let mut proof = conclude(found);
     if proof.relation == Relation::Equal {
         proof.check_by_drawing(question, &facets);

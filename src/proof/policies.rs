@@ -34,6 +34,9 @@ enum Asked {
     Valid,
 }
 
+/// A control of a policy, and what it said last.
+type Tried = ((usize, usize), ControlTrial);
+
 impl<'a> UsablePolicies<'a> {
     /// The side of those who may use these policies.
     pub fn new(cluster: &'a Cluster, usable: &PolicySet) -> Self {
@@ -76,19 +79,21 @@ impl<'a> UsablePolicies<'a> {
         self.cluster.plugin()
     }
 
-    fn says(&self, view: &PodView<'_>, asked: Asked) -> Answer<bool> {
-        let (policy, control) = match asked {
+    fn says(&self, view: &PodView<'_>, asked: Asked, tried: &mut Option<Tried>) -> Answer<bool> {
+        let of = match asked {
             Asked::Valid => return Ok(api_validation(view).is_empty()),
             Asked::Admits { policy, control } | Asked::Untouched { policy, control } => (policy, control),
         };
-        match self.plugin().try_control(policy, control, view) {
-            Some(ControlTrial::Untouched) => Ok(true),
-            Some(ControlTrial::Filled) => Ok(matches!(asked, Asked::Admits { .. })),
-            Some(ControlTrial::Denied) => Ok(false),
-            Some(ControlTrial::NotValidated) => {
+        let known = tried.filter(|(known, _)| *known == of).map(|(_, trial)| trial);
+        let trial = known.or_else(|| self.plugin().try_control(of.0, of.1, view)).ok_or("there is no such control")?;
+        *tried = Some((of, trial));
+        match trial {
+            ControlTrial::Untouched => Ok(true),
+            ControlTrial::Filled => Ok(matches!(asked, Asked::Admits { .. })),
+            ControlTrial::Denied => Ok(false),
+            ControlTrial::NotValidated => {
                 Err("what the old server makes of an admitted pod is not admitted again".to_owned())
             }
-            None => Err("there is no such control".to_owned()),
         }
     }
 
@@ -132,9 +137,10 @@ impl Side for UsablePolicies<'_> {
 
     fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>> {
         let view = PodView::read(pod, self.plugin().release()).map_err(|error| error.to_string());
+        let mut tried = None;
         let judge = |statement: &usize| {
             let asked = self.asked.get(*statement).ok_or("there is no such statement")?;
-            self.says(view.as_ref().map_err(Clone::clone)?, *asked)
+            self.says(view.as_ref().map_err(Clone::clone)?, *asked, &mut tried)
         };
         statements.iter().map(judge).collect()
     }

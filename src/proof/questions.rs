@@ -38,6 +38,7 @@ pub(super) struct Questions<'a, 'f> {
 pub(super) struct Answers {
     truths: HashMap<(usize, usize), BTreeMap<usize, Answer<bool>>>,
     images: HashMap<(usize, usize, usize), Answer<Option<usize>>>,
+    views: HashMap<(usize, usize), Value>,
 }
 
 impl<'a, 'f> Questions<'a, 'f> {
@@ -155,7 +156,8 @@ impl Answers {
             return known.clone();
         }
         let before = pods.get(pod);
-        let next: Answer<Option<Value>> = side.stepped(before, step).map(|after| {
+        let view = self.views.entry((facet, pod)).or_insert_with(|| side.view(before));
+        let next: Answer<Option<Value>> = side.stepped(view, step).map(|after| {
             after.map(|after| {
                 let mut next = before.clone();
                 units.iter().for_each(|unit| unit.graft(&after, &mut next));
@@ -170,7 +172,8 @@ impl Answers {
     /// Whether a statement holds; the others about the facet are answered along with it.
     fn holds(&mut self, side: &dyn Side, facet: usize, of_facet: &[usize], pod: (usize, &Value), statement: usize) -> Answer<bool> {
         let truths = self.truths.entry((facet, pod.0)).or_insert_with(|| {
-            of_facet.iter().copied().zip(side.holds(pod.1, of_facet)).collect()
+            let view = self.views.entry((facet, pod.0)).or_insert_with(|| side.view(pod.1));
+            of_facet.iter().copied().zip(side.holds(view, of_facet)).collect()
         });
         truths.get(&statement).cloned().unwrap_or_else(|| Err("it was not evaluated".to_owned()))
     }

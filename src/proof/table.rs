@@ -22,6 +22,9 @@ pub(super) struct Pods {
     known: HashMap<String, usize>,
     pods: Vec<Value>,
     assembled: HashMap<Vec<usize>, usize>,
+    /// What statements held with before, by row: one basis for many statements makes fewer pods.
+    bases: HashMap<usize, Vec<Vec<Chosen>>>,
+    vectors: Vec<Vector>,
     /// What a pod is in today's terms.
     pub today: HashMap<usize, usize>,
 }
@@ -107,11 +110,15 @@ impl Tabulation<'_> {
             return Ok(());
         }
         let mut base = None;
-        for vector in vectors(element) {
+        let known = self.pods.vectors.iter().filter(|known| known.len() == element.names.len());
+        for vector in known.cloned().chain(vectors(element)).collect::<Vec<_>>() {
             if self.is_valid(row, element, &vector) && self.holds(row, basis, (group, index, vector.clone()))? {
                 base = Some(vector);
                 break;
             }
+        }
+        if let Some(base) = base.as_ref().filter(|base| !self.pods.vectors.contains(base)) {
+            self.pods.vectors.push(base.clone());
         }
         seen.clear |= base.is_some();
         seen.unclear |= base.is_none();
@@ -139,6 +146,12 @@ impl Tabulation<'_> {
 
     /// Elements for what a pod under this row needs, with which the statement holds.
     fn basis(&mut self, row: usize) -> Answer<Option<Vec<Chosen>>> {
+        for known in self.pods.bases.get(&row).cloned().unwrap_or_default() {
+            let pod = self.pod(row, &known, None);
+            if (self.test)(self.pods, pod)? {
+                return Ok(Some(known));
+            }
+        }
         let facet = self.facet;
         let needed = facet.groups.iter().enumerate().filter(|(_, group)| is_needed(facet, row, &group.kind));
         let mut candidates: Vec<Vec<Chosen>> = vec![Vec::new()];
@@ -157,6 +170,7 @@ impl Tabulation<'_> {
         for candidate in candidates {
             let pod = self.pod(row, &candidate, None);
             if (self.test)(self.pods, pod)? {
+                self.pods.bases.entry(row).or_default().push(candidate.clone());
                 return Ok(Some(candidate));
             }
         }

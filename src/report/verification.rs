@@ -1,9 +1,12 @@
 //! What `verify` found, for people and for programs.
 
+mod classes;
 mod junit;
 mod markdown;
 mod sarif;
 mod text;
+
+pub use classes::{ClassFinding, Proved, assumptions};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,6 +42,8 @@ pub struct TargetFindings {
     pub unsupported: Vec<Unsupported>,
     /// What the reader must know about the translation.
     pub notes: Vec<String>,
+    /// What was proved for all pods; `None` if that was not tried.
+    pub proved: Option<Proved>,
 }
 
 /// How many requests ended in each way.
@@ -156,10 +161,11 @@ impl Counts {
 }
 
 impl TargetFindings {
-    /// How the target relates to PodSecurityPolicy, over what was compared and no further: see [`Self::rung`].
+    /// How the target relates to PodSecurityPolicy, over what was compared or proved and no further: see [`Self::rung`].
     pub fn relation(&self) -> Relation {
         let Counts { stricter, looser, not_evaluated, .. } = self.counts;
-        match (stricter > 0, looser > 0) {
+        let shown = |kind| self.witnesses().any(|witness| witness.kind == kind);
+        match (stricter > 0 || shown(Agreement::Stricter), looser > 0 || shown(Agreement::Looser)) {
             (true, true) => Relation::Incomparable,
             _ if not_evaluated > 0 || self.compared == 0 => Relation::Unproven,
             (true, false) => Relation::Stricter,
@@ -168,15 +174,24 @@ impl TargetFindings {
         }
     }
 
-    /// How far the relation reaches: `boundary` if pods around every limit of the policies were compared too, `corpus` if
-    /// only the given ones were.
+    /// How far the relation reaches: `proved` if it is known for all pods and subjects, `boundary` if pods around every
+    /// limit of the policies were compared, `corpus` if only the given ones were.
     pub fn rung(&self) -> &'static str {
+        if self.proved.as_ref().is_some_and(Proved::is_complete) {
+            return "proved";
+        }
         if self.boundary > 0 { "boundary" } else { "corpus" }
     }
 
     /// Whether nothing differs: what the newer server sees otherwise is told, and is no difference.
     pub fn is_clean(&self) -> bool {
-        self.relation() == Relation::Equal && self.counts.filled_differently == 0
+        let shown = self.witnesses().next().is_some();
+        self.relation() == Relation::Equal && self.counts.filled_differently == 0 && !shown
+    }
+
+    /// The differing pods that were found for all classes of subjects.
+    fn witnesses(&self) -> impl Iterator<Item = &Difference> {
+        self.proved.iter().flat_map(Proved::witnesses)
     }
 
     fn json(&self) -> Value {
@@ -192,6 +207,8 @@ impl TargetFindings {
             "gaps": self.gaps.iter().map(gap).collect::<Vec<_>>(),
             "unsupported": self.unsupported.iter().map(part).collect::<Vec<_>>(),
             "notes": self.notes,
+            "classes": self.proved.as_ref().map(|proved| &proved.classes),
+            "assumptions": self.proved.as_ref().map(|proved| &proved.assumptions),
         })
     }
 }

@@ -153,12 +153,16 @@ pub trait Side {
     fn steps(&self) -> &[Step];
     /// Values that matter besides the statements' constants.
     fn axes(&self) -> Vec<Axis>;
-    /// Whether each statement holds of a pod.
+    /// How the side sees a pod: what it is given by the other questions.
+    fn view(&self, pod: &Value) -> Value {
+        pod.clone()
+    }
+    /// Whether each statement holds of a pod, given by its view.
     ///
     /// # Errors
     /// For each statement: it cannot be evaluated.
     fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>>;
-    /// The pod after a step; `None` where the step fails, so that the request is refused.
+    /// The pod, given by its view, after a step; `None` where the step fails, so that the request is refused.
     ///
     /// # Errors
     /// The step cannot be evaluated.

@@ -52,7 +52,13 @@ impl TargetFindings {
         list("What the target cannot say:", self.gaps.iter().map(|gap| escaped(&gap.message)).collect());
         let part = |part: &super::Unsupported| escaped(&format!("{} {}: {}", part.document, part.path, part.why));
         list("What could not be evaluated:", self.unsupported.iter().map(part).collect());
-        for difference in &self.differences {
+        if let Some(proved) = &self.proved {
+            list("Proved for all pods:", vec![escaped(&proved.headline())]);
+            let reasons = proved.reasons().into_iter();
+            list("Not proved:", reasons.map(|reason| escaped(&reason.to_string())).collect());
+            list("Taken for granted:", proved.assumptions.iter().map(|assumption| escaped(assumption)).collect());
+        }
+        for difference in self.differences.iter().chain(self.witnesses()) {
             out.push_str(&difference.markdown());
         }
         out

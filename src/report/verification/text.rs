@@ -25,6 +25,9 @@ impl TargetFindings {
         for difference in self.differences.iter().take(SHOWN) {
             out.push_str(&difference.text());
         }
+        for witness in self.witnesses().take(SHOWN) {
+            out.push_str(&witness.text());
+        }
         // Writing to a `String` cannot fail.
         let mut line = |style, text: String| out.push_str(&format!("{}\n", paint(style, text)));
         if let Some(more) = self.differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -38,6 +41,13 @@ impl TargetFindings {
         }
         for note in &self.notes {
             line(DIM, format!("note: {note}"));
+        }
+        if let Some(proved) = &self.proved {
+            for reason in proved.reasons() {
+                line(NOTE, format!("not proved: {}", printable_line(&reason.to_string())));
+            }
+            proved.assumptions.iter().for_each(|assumption| line(DIM, format!("taken for granted: {assumption}")));
+            line(DIM, proved.headline());
         }
         let _ = writeln!(out, "{}", self.headline());
         out
@@ -64,6 +74,7 @@ impl TargetFindings {
         }
         let reach = match (relation, self.rung()) {
             (Relation::Unproven, _) => "",
+            (_, "proved") => "; proved for all pods",
             (_, "boundary") => "; given pods, and pods around every limit of the policies",
             _ => "; the given pods only",
         };

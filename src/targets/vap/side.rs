@@ -97,12 +97,15 @@ impl Side for NativeSide<'_> {
         Vec::new()
     }
 
-    fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>> {
+    fn view(&self, pod: &Value) -> Value {
+        as_stored(pod.clone())
+    }
+
+    fn holds(&self, seen: &Value, statements: &[usize]) -> Vec<Answer<bool>> {
         let (validations, others): (Vec<usize>, Vec<usize>) =
             statements.iter().copied().partition(|statement| self.is_validation(*statement));
-        let seen = as_stored(pod.clone());
-        let mut answers = self.symbolic.holds(&seen, &others).into_iter();
-        let valid = (!validations.is_empty()).then(|| modern::refusal(&seen, "p").is_none());
+        let mut answers = self.symbolic.holds(seen, &others).into_iter();
+        let valid = (!validations.is_empty()).then(|| modern::refusal(seen, "p").is_none());
         let answer = |statement: &usize| {
             if self.is_validation(*statement) {
                 return Ok(valid.unwrap_or_default());
@@ -113,24 +116,28 @@ impl Side for NativeSide<'_> {
         statements.iter().map(answer).collect()
     }
 
-    fn stepped(&self, pod: &Value, step: usize) -> Answer<Option<Value>> {
-        let mut seen = as_stored(pod.clone());
+    fn stepped(&self, seen: &Value, step: usize) -> Answer<Option<Value>> {
         if step < self.symbolic.steps().len() {
-            return self.symbolic.stepped(&seen, step).and_then(|pod| self.answerable(pod));
+            return self.symbolic.stepped(seen, step).and_then(|pod| self.answerable(pod));
         }
-        prepare_for_create(&mut seen);
-        Ok(Some(seen))
+        let mut prepared = seen.clone();
+        prepare_for_create(&mut prepared);
+        Ok(Some(prepared))
     }
 
     fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven> {
         let mut outcomes = Vec::new();
+        let nothing = oracle.constant(false);
         for (given, at) in self.symbolic.mutated(oracle)? {
             let (at, _) = oracle.step(at, self.symbolic.steps().len(), given)?;
-            let mut when = vec![given];
+            let passes = self.symbolic.passes(at, oracle)?;
+            let mut when = vec![given, passes];
+            if oracle.all(&when) == nothing {
+                continue;
+            }
             for statement in self.symbolic.statements().len()..self.statements.len() {
                 when.push(oracle.ask(at, statement)?);
             }
-            when.push(self.symbolic.passes(at, oracle)?);
             outcomes.push(Outcome { when: oracle.all(&when), at });
         }
         self.answerable(outcomes).map_err(|why| Unproven::new("authorizer", why))

@@ -109,7 +109,7 @@ impl<'a> Compiler<'_, 'a> {
         let pieces = self.pieces(node);
         if let Kind::Conditional(parts) = &node.kind {
             let [condition, yes, no] = parts.as_ref();
-            let is_closed = self.look(condition).is_ok_and(|seen| seen.reads == Reads::default());
+            let is_closed = self.is_closed(condition);
             let is_one = pieces.as_ref().is_ok_and(|pieces| pieces.len() <= 1);
             if is_closed || !is_one {
                 let holds = self.truth(condition, Mode::IsTrue)?;

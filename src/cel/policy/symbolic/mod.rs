@@ -50,6 +50,8 @@ pub struct SymbolicPolicies<'a> {
 struct Run<'a> {
     policy: &'a Policy,
     param: Json,
+    /// The names that do not depend on the pod, with and without `namespaceObject`.
+    bindings: [Bindings<'a>; 2],
 }
 
 /// What a run takes, in terms of statements and steps.
@@ -134,7 +136,7 @@ impl<'a> SymbolicPolicies<'a> {
         let mut said = Vec::with_capacity(self.closed.len());
         for (run, node, bare) in &self.closed {
             let Some(run) = self.runs.get(*run) else { continue };
-            let scope = Scope::with_variables(self.bindings(run, request, *bare), Some(&run.policy.variables));
+            let scope = Scope::with_variables(self.bindings(&run.param, request, *bare), Some(&run.policy.variables));
             said.push(match Runtime::new(&scope, 0).eval(node) {
                 Ok(Value::Bool(truth)) => u8::from(truth),
                 _ => 2,
@@ -200,7 +202,8 @@ impl<'a> SymbolicPolicies<'a> {
                 let actions = binding.pointer("/spec/validationActions").and_then(Json::as_array);
                 let denies = actions.into_iter().flatten().any(|action| action == "Deny");
                 found.push((self.runs.len(), denies));
-                self.runs.push(Run { policy, param });
+                let bindings = [false, true].map(|bare| self.bindings(&param, &self.request, bare));
+                self.runs.push(Run { policy, param, bindings });
             }
         }
         Ok(found)
@@ -296,20 +299,25 @@ impl<'a> SymbolicPolicies<'a> {
         Ok(oracle.all(&all))
     }
 
-    fn request_for(&self, pod: &Json) -> Request {
-        let name = text(pod, "/metadata/name").to_owned();
-        Request { object: pod.clone(), name, ..self.request.clone() }
-    }
-
-    fn bindings(&self, run: &Run<'_>, request: &Request, bare: bool) -> Bindings<'a> {
+    fn bindings(&self, param: &Json, request: &Request, bare: bool) -> Bindings<'a> {
         let bindings = request.bindings(&request.object, &self.surroundings);
         let namespace = if bare { Value::Null } else { request.namespace_value(&self.surroundings) };
-        bindings.with("params", Value::from_json(&run.param)).with("namespaceObject", namespace)
+        bindings.with("params", Value::from_json(param)).with("namespaceObject", namespace)
+    }
+
+    /// The names for a pod of the class; what they are is worked out once, but for the pod itself.
+    fn bindings_for(&self, run: &Run<'a>, pod: &Json, bare: bool) -> Bindings<'a> {
+        if text(pod, "/metadata/name") != self.request.name {
+            let name = text(pod, "/metadata/name").to_owned();
+            return self.bindings(&run.param, &Request { object: pod.clone(), name, ..self.request.clone() }, bare);
+        }
+        let [with_namespace, without] = &run.bindings;
+        let bindings = if bare { without } else { with_namespace };
+        bindings.clone().with("object", Value::from_json(pod))
     }
 
     /// Whether statements hold of a pod as the policies see it.
     pub fn holds(&self, pod: &Json, statements: &[usize]) -> Vec<Answer<bool>> {
-        let request = self.request_for(pod);
         let mut scopes: BTreeMap<(usize, bool), Scope<'_>> = BTreeMap::new();
         let mut answers = Vec::with_capacity(statements.len());
         for statement in statements {
@@ -319,7 +327,7 @@ impl<'a> SymbolicPolicies<'a> {
             };
             let Some(run) = self.runs.get(asked.run) else { continue };
             let scope = scopes.entry((asked.run, asked.bare)).or_insert_with(|| {
-                Scope::with_variables(self.bindings(run, &request, asked.bare), Some(&run.policy.variables))
+                Scope::with_variables(self.bindings_for(run, pod, asked.bare), Some(&run.policy.variables))
             });
             let answer = Runtime::new(scope, 0).eval(asked.node);
             answers.push(match &answer {
@@ -335,11 +343,9 @@ impl<'a> SymbolicPolicies<'a> {
     /// # Errors
     /// It cannot be evaluated.
     pub fn stepped(&self, pod: &Json, step: usize) -> Answer<Option<Json>> {
-        let (Some(patch), request) = (self.patches.get(step), self.request_for(pod)) else {
-            return Err("there is no such step".to_owned());
-        };
+        let Some(patch) = self.patches.get(step) else { return Err("there is no such step".to_owned()) };
         let Some(run) = self.runs.get(patch.policy) else { return Err("there is no such step".to_owned()) };
-        let scope = Scope::with_variables(self.bindings(run, &request, false), Some(&run.policy.variables));
+        let scope = Scope::with_variables(self.bindings_for(run, pod, false), Some(&run.policy.variables));
         for (name, value) in &patch.pinned {
             scope.pin(name, Value::from_json(value));
         }
@@ -348,7 +354,7 @@ impl<'a> SymbolicPolicies<'a> {
             Err(error @ EvalError::CannotEvaluate { .. }) => return Err(error.to_string()),
             Err(_) => return Ok(None),
         };
-        let patched = super::mutating::json_patched(&request.object, &value).ok();
+        let patched = super::mutating::json_patched(pod, &value).ok();
         Ok(patched.and_then(|pod| (self.surroundings.redefault)(pod).ok()))
     }
 }
@@ -426,7 +432,9 @@ fn asks_who(node: &Node, variables: &Variables) -> bool {
 /// The texts in an expression.
 fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<String>) {
     walk(node, variables, &mut |node| {
-        if let Kind::Literal(Value::String(text)) = &node.kind {
+        if let Kind::Literal(Value::String(text)) = &node.kind
+            && !text.is_empty()
+        {
             into.insert(text.to_string());
         }
     });
@@ -460,6 +468,12 @@ impl<'a> Compiler<'_, 'a> {
     fn program_of(&self, node: &Node) -> Option<&'a Node> {
         let name = Look::variable(node)?;
         if self.pinned.contains_key(&**name) { None } else { self.program_named(name) }
+    }
+
+    /// Whether an expression does not depend on the pod.
+    fn is_closed(&self, node: &Node) -> bool {
+        let seen = Look::new(self.variables(), &self.pinned).at_value(node);
+        seen.flaw.is_none() && seen.reads == Reads::default()
     }
 
     fn statement(&mut self, node: &'a Node, mode: Mode) -> Result<Truth, Unproven> {
@@ -502,7 +516,7 @@ impl<'a> Compiler<'_, 'a> {
             self.own.closed.push((self.policy, node, self.bare));
         }
         let Some(run) = self.own.runs.get(self.policy) else { return Ok(false) };
-        let bindings = self.own.bindings(run, &self.own.request, self.bare);
+        let bindings = self.own.bindings_for(run, &self.own.request.object, self.bare);
         let scope = Scope::with_variables(bindings, Some(&run.policy.variables));
         for (name, value) in &self.pinned {
             scope.pin(name, Value::from_json(value));

@@ -100,6 +100,10 @@ impl Truth {
 impl<'a> Compiler<'_, 'a> {
     /// What it takes for a boolean expression to be true, or not false.
     pub(super) fn truth(&mut self, node: &'a Node, mode: Mode) -> Result<Truth, Unproven> {
+        let is_split = matches!(&node.kind, Kind::Not(_) | Kind::And(_) | Kind::Or(_) | Kind::Conditional(_));
+        if (is_split || self.program_of(node).is_some()) && self.is_closed(node) {
+            return self.statement(node, mode);
+        }
         match &node.kind {
             Kind::Not(inner) => Ok(self.truth(inner, mode.negated())?.not()),
             Kind::And(terms) => Ok(Truth::all(self.terms(terms, false, mode)?)),
