@@ -39,7 +39,9 @@ impl Plugin {
         let fills = requirement.fills();
         let mut filled = pod.clone();
         let changed = fills.iter().any(|fill| fill.changes(pod));
-        fills.iter().for_each(|fill| fill.apply(&mut filled));
+        for fill in &fills {
+            fill.apply(&mut filled);
+        }
         if !policy.control_admits(requirement.as_ref(), &filled) {
             return Some(ControlTrial::Denied);
         }

@@ -12,7 +12,8 @@ use crate::compare::{Terms, compare};
 use crate::input::Inventory;
 use crate::pairing;
 use crate::plan::Plan;
-use crate::report::verification::{Difference, TargetFindings, Verification};
+use crate::proof::{self, against_policies};
+use crate::report::verification::{ClassFinding, Difference, Proved, TargetFindings, Verification, assumptions};
 use crate::requests::PodRequest;
 use crate::targets::{Checked, Context, Decider, Emission, Target};
 
@@ -51,7 +52,10 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
             None => {
                 let decider = target.read(&documents, &context);
                 let findings = findings(&cluster, decider.as_ref(), &requests, target, arguments)?;
-                TargetFindings { boundary: requests.len() - boundary_from, ..findings }
+                let proved = (!arguments.no_proof)
+                    .then(|| proved(&cluster, decider.as_ref(), &namespaces, terms(target, arguments)))
+                    .transpose()?;
+                TargetFindings { boundary: requests.len() - boundary_from, proved, ..findings }
             }
         };
         if arguments.against.is_none() {
@@ -85,12 +89,7 @@ fn findings(
     target: &dyn Target,
     arguments: &Verify,
 ) -> Result<TargetFindings> {
-    let options = arguments.translation.options();
-    let terms = Terms {
-        target_minor: options.target_minor,
-        compares_pods: target.fills_in(&options),
-        compares_annotation: options.annotate && target.fills_in(&options),
-    };
+    let terms = terms(target, arguments);
     let bar = super::output::progress(requests.len(), target.name());
     let compared: Vec<_> = requests
         .par_iter()
@@ -110,6 +109,31 @@ fn findings(
     }
     findings.unsupported = decider.unsupported().to_vec();
     Ok(findings)
+}
+
+fn terms(target: &dyn Target, arguments: &Verify) -> Terms {
+    let options = arguments.translation.options();
+    Terms {
+        target_minor: options.target_minor,
+        compares_pods: target.fills_in(&options),
+        compares_annotation: options.annotate && target.fills_in(&options),
+    }
+}
+
+/// What is proved for all pods, with each difference as the whole deciders tell it.
+fn proved(cluster: &Cluster, decider: &dyn Decider, namespaces: &[Value], terms: Terms) -> Result<Proved> {
+    let mut classes = Vec::new();
+    for found in against_policies(cluster, decider, namespaces, terms) {
+        let mut witnesses = Vec::new();
+        for (_, pod) in &found.proof.witnesses {
+            let request = proof::request(&found.class.subject, pod.clone());
+            witnesses.extend(Difference::of(&request, &compare(cluster, decider, &request, terms)?));
+        }
+        classes.push(ClassFinding::new(cluster, &found, witnesses));
+    }
+    let release = cluster.plugin().release();
+    let assumptions = assumptions(&format!("1.{}", release.minor), terms.target_minor);
+    Ok(Proved { classes, assumptions })
 }
 
 /// What a target that changes manifests makes of each of them.

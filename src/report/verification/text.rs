@@ -44,7 +44,7 @@ impl TargetFindings {
         }
         if let Some(proved) = &self.proved {
             for reason in proved.reasons() {
-                line(NOTE, format!("not proved: {}", printable_line(&reason.to_string())));
+                line(NOTE, format!("not proved: {}", printable_long(&reason.to_string())));
             }
             proved.assumptions.iter().for_each(|assumption| line(DIM, format!("taken for granted: {assumption}")));
             line(DIM, proved.headline());
