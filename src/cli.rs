@@ -234,7 +234,8 @@ pub enum Switch {
 /// What becomes of the policies.
 #[derive(Debug, Args)]
 pub struct Translation {
-    /// The engines to move to: vap, kyverno, gatekeeper, psa, workloads; may be repeated or separated by commas
+    /// The engines to move to: vap, kyverno, kyverno-clusterpolicy, gatekeeper, psa, workloads; may be repeated or separated
+    /// by commas
     #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37

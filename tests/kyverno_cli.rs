@@ -14,7 +14,7 @@ use std::process::Command;
 
 use psp_migrate::admission::Operation;
 use psp_migrate::plan::{Options, Plan};
-use psp_migrate::targets::kyverno::Kyverno;
+use psp_migrate::targets::kyverno::{Kyverno, KyvernoClusterPolicy};
 use psp_migrate::targets::{AdmissionRequest, Context, Target, TestCase};
 use psp_migrate::yaml::to_yaml;
 use serde_json::Value;
@@ -32,6 +32,12 @@ const REQUESTERS: usize = 3;
 #[ignore = "needs the Kyverno command line and takes minutes"]
 fn kyverno_agrees_about_validating_and_mutating_policies() {
     check(&Kyverno);
+}
+
+#[test]
+#[ignore = "needs the Kyverno command line and takes minutes"]
+fn kyverno_agrees_about_cluster_policies() {
+    check(&KyvernoClusterPolicy);
 }
 
 fn check(target: &dyn Target) {

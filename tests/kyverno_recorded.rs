@@ -8,7 +8,8 @@
 mod support;
 
 use psp_migrate::plan::Options;
-use psp_migrate::targets::kyverno::{Kyverno, KyvernoPolicies};
+use psp_migrate::targets::Target;
+use psp_migrate::targets::kyverno::{Kyverno, KyvernoClusterPolicy, KyvernoPolicies};
 use support::recorded::compare;
 
 #[test]
@@ -27,7 +28,9 @@ fn wiring() {
 }
 
 fn check(name: &str, sample: usize) {
-    compare(name, sample, &Kyverno, &Options::default(), |documents, context| {
-        Box::new(KyvernoPolicies::read(documents, context).without_pod_validation())
-    });
+    for target in [&Kyverno as &dyn Target, &KyvernoClusterPolicy] {
+        compare(name, sample, target, &Options::default(), |documents, context| {
+            Box::new(KyvernoPolicies::read(documents, context).without_pod_validation())
+        });
+    }
 }

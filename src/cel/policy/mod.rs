@@ -13,7 +13,7 @@ mod outcome;
 mod params;
 mod phase;
 mod request;
-mod selector;
+pub(crate) mod selector;
 mod shape;
 mod symbolic;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 /// # Errors
 ///
 /// An operator that does not exist.
-pub(super) fn matches(selector: &Json, labels: Option<&Map<String, Json>>) -> Result<bool, String> {
+pub(crate) fn matches(selector: &Json, labels: Option<&Map<String, Json>>) -> Result<bool, String> {
     let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Json::as_str);
     for (key, value) in selector.get("matchLabels").and_then(Json::as_object).into_iter().flatten() {
         if label(key) != value.as_str() {

@@ -16,7 +16,7 @@ use crate::pod_view::{Fact, Field, Scope};
 use field::{Source, source};
 use printed::Printed;
 
-pub use patch::{patches, seccomp_is_copied};
+pub use patch::{patches, profile_parts, seccomp_is_copied};
 
 /// The names under which expressions find the pod.
 #[derive(Debug, Clone)]

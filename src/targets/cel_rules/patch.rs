@@ -54,17 +54,19 @@ pub(super) fn value(at: Field, value: &Setting) -> Option<Expr> {
 
 /// A profile of an annotation as a field; `None` if it has no field.
 fn profile(text: &str) -> Option<Expr> {
-    let one = |kind: &str| vec![(Expr::string("type"), Expr::string(kind))];
-    Some(Expr::map(match text {
-        "runtime/default" | "docker/default" => one("RuntimeDefault"),
-        "unconfined" => one("Unconfined"),
+    Some(Expr::map(profile_parts(text)?.into_iter().map(|(key, text)| (Expr::string(key), Expr::string(text)))))
+}
+
+/// The keys and values of the field that stands for a profile of an annotation; `None` if it has no field.
+pub fn profile_parts(text: &str) -> Option<Vec<(&'static str, &str)>> {
+    Some(match text {
+        "runtime/default" | "docker/default" => vec![("type", "RuntimeDefault")],
+        "unconfined" => vec![("type", "Unconfined")],
         _ => {
             let file = text.strip_prefix("localhost/").filter(|file| !file.is_empty())?;
-            let mut fields = one("Localhost");
-            fields.push((Expr::string("localhostProfile"), Expr::string(file)));
-            fields
+            vec![("type", "Localhost"), ("localhostProfile", file)]
         }
-    }))
+    })
 }
 
 /// What a fill of the pod itself writes, and for which field.

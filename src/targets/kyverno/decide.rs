@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::cluster::ClusterPolicy;
 use super::read::{CelPolicy, Kind};
 use super::{mutating, validating};
 use crate::admission::Operation;
@@ -16,6 +17,7 @@ use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsuppor
 pub struct KyvernoPolicies<'a> {
     validating: Vec<CelPolicy>,
     mutating: Vec<CelPolicy>,
+    cluster: Vec<ClusterPolicy>,
     namespaces: &'a [Json],
     unsupported: Vec<Unsupported>,
     validates_pods: bool,
@@ -25,9 +27,11 @@ impl<'a> KyvernoPolicies<'a> {
     /// Reads the policies among the documents.
     pub fn read(documents: &[Json], context: &Context<'a>) -> Self {
         let policies: Vec<CelPolicy> = documents.iter().filter_map(CelPolicy::read).collect();
-        let unsupported = policies.iter().flat_map(|policy| policy.unsupported.clone()).collect();
+        let cluster: Vec<ClusterPolicy> = documents.iter().filter_map(ClusterPolicy::read).collect();
+        let unsupported = policies.iter().flat_map(|policy| &policy.unsupported);
+        let unsupported = unsupported.chain(cluster.iter().flat_map(|policy| &policy.unsupported)).cloned().collect();
         let (validating, mutating) = policies.into_iter().partition(|policy| policy.kind == Kind::Validating);
-        Self { validating, mutating, namespaces: context.namespaces, unsupported, validates_pods: true }
+        Self { validating, mutating, cluster, namespaces: context.namespaces, unsupported, validates_pods: true }
     }
 
     /// Leaves API validation of filled pods aside.
@@ -61,6 +65,7 @@ impl Decider for KyvernoPolicies<'_> {
         };
         let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
         self.mutate(&mut asked, &surroundings, &mut verdict);
+        self.mutate_by_rules(&mut asked, &mut verdict);
         if verdict.allowed {
             if request.operation == Operation::Create {
                 prepare_for_create(&mut asked.object);
@@ -91,12 +96,8 @@ impl KyvernoPolicies<'_> {
         if selected.len() > 1 {
             let other = run(selected.iter().rev().copied(), bindings, &asked.object, &mut TargetVerdict::default());
             if other != pod {
-                let named: Vec<&str> = selected.iter().map(|policy| policy.policy.name.as_str()).collect();
-                verdict.unsupported.push(Unsupported {
-                    document: "MutatingPolicy".to_owned(),
-                    path: String::new(),
-                    why: format!("the outcome depends on the order of `{}`, and there is none", named.join("`, `")),
-                });
+                let names = selected.iter().map(|policy| policy.policy.name.as_str());
+                verdict.unsupported.push(unordered("MutatingPolicy", names));
             }
         }
         if pod != asked.object {
@@ -111,6 +112,38 @@ impl KyvernoPolicies<'_> {
                 validating::judge(policy, &bindings, verdict);
             }
         }
+        for policy in &self.cluster {
+            if policy.concerns(asked, verdict) {
+                policy.judge(asked, surroundings, verdict);
+            }
+        }
+    }
+
+    /// The rules of ClusterPolicies, after the mutating policies, whose webhooks come first by name. Their order is as random.
+    fn mutate_by_rules(&self, asked: &mut Request, verdict: &mut TargetVerdict) {
+        let mutating: Vec<&ClusterPolicy> = self
+            .cluster
+            .iter()
+            .filter(|policy| policy.mutates() && policy.concerns(asked, &mut TargetVerdict::default()))
+            .collect();
+        let before = asked.object.clone();
+        for policy in &mutating {
+            asked.object = policy.change(asked, verdict);
+        }
+        if mutating.len() > 1 {
+            let mut other = Request { object: before.clone(), ..asked.clone() };
+            for policy in mutating.iter().rev() {
+                other.object = policy.change(&other, &mut TargetVerdict::default());
+            }
+            if other.object != asked.object {
+                verdict
+                    .unsupported
+                    .push(unordered("ClusterPolicy", mutating.iter().map(|policy| policy.name.as_str())));
+            }
+        }
+        if asked.object != before {
+            asked.object = as_stored(std::mem::take(&mut asked.object));
+        }
     }
 
     /// The API server refuses some pods that were filled in.
@@ -119,6 +152,16 @@ impl KyvernoPolicies<'_> {
             verdict.allowed = false;
             verdict.messages.push(refusal);
         }
+    }
+}
+
+/// The outcome depends on an order that there is not.
+fn unordered<'p>(kind: &str, names: impl Iterator<Item = &'p str>) -> Unsupported {
+    let names = names.collect::<Vec<_>>().join("`, `");
+    Unsupported {
+        document: kind.to_owned(),
+        path: String::new(),
+        why: format!("the outcome depends on the order of `{names}`, and there is none"),
     }
 }
 

@@ -52,3 +52,21 @@ pub(super) const INSTALLATION: [&str; 6] = [
     "A PolicyException of whoever may write one takes pods out. Helm value: leave `features.policyExceptions.enabled` off.",
     "Mutating webhooks that run after Kyverno's can change a pod once more. The validating policy judges what they leave.",
 ];
+
+/// The notes of an emission of ClusterPolicies.
+pub(super) fn cluster_policy_notes(plan: &Plan<'_>) -> Vec<String> {
+    let mut notes = vec![
+        "Kyverno 1.20 does not execute ClusterPolicies: after an upgrade every pod is let through, and nothing says so. \
+         Move to the target `kyverno` before."
+            .to_owned(),
+    ];
+    notes.extend(self::notes(plan));
+    if plan.options.kyverno_minor < 13 {
+        notes.push(
+            "Kyverno before 1.13 knows no `failureAction` and `allowExistingViolations` in a rule: take them out where the API \
+             server refuses them; `validationFailureAction` says the same."
+                .to_owned(),
+        );
+    }
+    notes
+}

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::cluster::PASSED;
 use crate::admission::Operation;
 use crate::cel::policy::text;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
@@ -21,6 +22,8 @@ pub(super) struct Row {
     pub denies: bool,
     /// What a result holds besides the policy's name.
     pub fields: Map<String, Value>,
+    /// The rule whose changes it is about; none for all changes of the policy.
+    pub rule: Option<String>,
 }
 
 /// The rows of a document.
@@ -36,13 +39,18 @@ pub(super) fn test_files(emission: &Emission, cases: &[TestCase<'_>], rows: Rows
     folders.flat_map(|(index, (requester, cases))| folder(index + 1, requester, &cases, emission, rows)).collect()
 }
 
-/// The name of a policy in whose words a refusal is told, or the API server's.
+/// Whether Kyverno's command line can decide about it.
 fn is_testable(case: &TestCase<'_>) -> bool {
-    let ours = case.verdict.messages.iter().any(|message| message.starts_with("Policy "));
+    let ours = case.verdict.messages.iter().any(|message| is_kyvernos(message));
     case.request.operation == Operation::Create
         && case.request.subresource.is_empty()
         && case.verdict.unsupported.is_empty()
         && (case.verdict.allowed || ours)
+}
+
+/// Whether Kyverno says so, or the API server.
+fn is_kyvernos(message: &str) -> bool {
+    message.starts_with("Policy ") || message.starts_with("resource Pod/")
 }
 
 fn folder(
@@ -134,22 +142,27 @@ fn results(
     };
     let fails = |index: usize| {
         cases.get(index).is_some_and(|case| {
-            let all = case.verdict.messages.iter().chain(&case.verdict.warnings);
-            all.into_iter().any(|message| message.starts_with("Policy "))
+            let audited = case.verdict.audit.iter().map(|(_, message)| message);
+            let all = case.verdict.messages.iter().chain(&case.verdict.warnings).chain(audited);
+            all.into_iter().any(|message| is_kyvernos(message))
         })
     };
     let is_changed = |index: usize| changed.get(index).is_some_and(Option::is_some);
     let mut results = Vec::new();
     for document in emission.documents.iter().map(|emitted| &emitted.document) {
-        for Row { denies, mut fields } in rows(document) {
-            fields.insert("policy".to_owned(), json!(text(document, "/metadata/name")));
+        let policy = text(document, "/metadata/name");
+        for Row { denies, mut fields, rule } in rows(document) {
+            fields.insert("policy".to_owned(), json!(policy));
             fields.insert("kind".to_owned(), json!("Pod"));
             if denies {
                 results.extend(result(&fields, "pass", listed(&|index| !fails(index))));
                 results.extend(result(&fields, "fail", listed(&fails)));
             } else {
                 fields.insert("patchedResources".to_owned(), json!("patched.yaml"));
-                results.extend(result(&fields, "pass", listed(&is_changed)));
+                let rule = rule.map(|rule| (format!("{policy}/{rule}"), PASSED.to_owned()));
+                let by_rule = |case: &TestCase<'_>| rule.as_ref().is_none_or(|rule| case.verdict.audit.contains(rule));
+                let wanted = |index: usize| is_changed(index) && cases.get(index).is_some_and(|case| by_rule(case));
+                results.extend(result(&fields, "pass", listed(&wanted)));
             }
         }
     }
