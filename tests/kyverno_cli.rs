@@ -18,6 +18,7 @@ use psp_migrate::targets::kyverno::{Kyverno, KyvernoClusterPolicy};
 use psp_migrate::targets::{AdmissionRequest, Context, Target, TestCase};
 use psp_migrate::yaml::to_yaml;
 use serde_json::Value;
+use support::hostile::TEXTS;
 use support::recorded::cluster;
 use support::{Recorded, admission_pod, pod_name};
 
@@ -52,6 +53,9 @@ fn check(target: &dyn Target) {
         for (index, case) in recorded.cases.iter().step_by(every).enumerate() {
             write_case(&folder.0.join(format!("{name}-{index:04}")), case, target, &mut counts);
         }
+    }
+    for (index, text) in TEXTS.iter().enumerate() {
+        write_case(&folder.0.join(format!("hostile-{index:04}")), &support::hostile::case(text), target, &mut counts);
     }
     assert!(counts.allowed > 0 && counts.denied > 0 && counts.changed > 0);
     let run = Command::new(kyverno).args(["test", "--remove-color", "--fail-only"]).arg(&folder.0).output().unwrap();

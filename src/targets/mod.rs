@@ -22,8 +22,14 @@ use crate::requests::PodRequest;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
 
 /// Every target, in the order in which reports list them.
-pub static TARGETS: [&dyn Target; 6] =
-    [&vap::Vap, &kyverno::Kyverno, &kyverno::KyvernoClusterPolicy, &gatekeeper::Gatekeeper, &psa::Psa, &workloads::Workloads];
+pub static TARGETS: [&dyn Target; 6] = [
+    &vap::Vap,
+    &kyverno::Kyverno,
+    &kyverno::KyvernoClusterPolicy,
+    &gatekeeper::Gatekeeper,
+    &psa::Psa,
+    &workloads::Workloads,
+];
 
 /// One engine.
 pub trait Target: Sync {

@@ -65,7 +65,7 @@ impl Decider for KyvernoPolicies<'_> {
         };
         let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
         self.mutate(&mut asked, &surroundings, &mut verdict);
-        self.mutate_by_rules(&mut asked, &mut verdict);
+        self.mutate_by_rules(&mut asked, &surroundings, &mut verdict);
         if verdict.allowed {
             if request.operation == Operation::Create {
                 prepare_for_create(&mut asked.object);
@@ -120,7 +120,7 @@ impl KyvernoPolicies<'_> {
     }
 
     /// The rules of ClusterPolicies, after the mutating policies, whose webhooks come first by name. Their order is as random.
-    fn mutate_by_rules(&self, asked: &mut Request, verdict: &mut TargetVerdict) {
+    fn mutate_by_rules(&self, asked: &mut Request, surroundings: &Surroundings<'_>, verdict: &mut TargetVerdict) {
         let mutating: Vec<&ClusterPolicy> = self
             .cluster
             .iter()
@@ -128,12 +128,12 @@ impl KyvernoPolicies<'_> {
             .collect();
         let before = asked.object.clone();
         for policy in &mutating {
-            asked.object = policy.change(asked, verdict);
+            asked.object = policy.change(asked, surroundings, verdict);
         }
         if mutating.len() > 1 {
             let mut other = Request { object: before.clone(), ..asked.clone() };
             for policy in mutating.iter().rev() {
-                other.object = policy.change(&other, &mut TargetVerdict::default());
+                other.object = policy.change(&other, surroundings, &mut TargetVerdict::default());
             }
             if other.object != asked.object {
                 verdict

@@ -54,6 +54,10 @@ impl Target for Kyverno {
         test_files(emission, cases, rows)
     }
 
+    fn reads(&self, document: &Value) -> bool {
+        matches!(super::api_group(document), "policies.kyverno.io" | "kyverno.io")
+    }
+
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a> {
         Box::new(KyvernoPolicies::read(documents, context))
     }
@@ -90,7 +94,7 @@ impl Target for KyvernoClusterPolicy {
     }
 
     fn reads(&self, document: &Value) -> bool {
-        matches!(super::api_group(document), "policies.kyverno.io" | "kyverno.io")
+        Kyverno.reads(document)
     }
 
     fn read<'a>(&self, documents: &[Value], context: &Context<'a>) -> Box<dyn Decider + 'a> {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Kyverno, KyvernoPolicies};
+use super::{Kyverno, KyvernoClusterPolicy, KyvernoPolicies};
 use crate::admission::Operation;
 use crate::cluster::Cluster;
 use crate::plan::{Enforcement, Options, Plan};
@@ -216,5 +216,174 @@ fn a_policy_of_a_namespace_counts_there_only() {
     for (namespace, allowed) in [("default", false), ("other", true)] {
         document["metadata"]["namespace"] = json!(namespace);
         assert_eq!(create(std::slice::from_ref(&document), &pod(json!({}))).allowed, allowed);
+    }
+}
+
+/// A ClusterPolicy with one rule about pods.
+fn cluster_policy(rule: Value) -> Value {
+    let mut full = json!({"name": "r", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]}});
+    for (key, value) in rule.as_object().unwrap() {
+        full[key] = value.clone();
+    }
+    json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "x"}, "spec": {"rules": [full]}})
+}
+
+fn denying(expression: &str) -> Value {
+    cluster_policy(
+        json!({"validate": {"failureAction": "Enforce", "message": "no", "cel": {"expressions": [{"expression": expression}]}}}),
+    )
+}
+
+#[test]
+fn cluster_policies_choose_and_fill_as_the_others_do() {
+    let profiles = "seccomp.security.alpha.kubernetes.io/allowedProfileNames";
+    let default = "seccomp.security.alpha.kubernetes.io/defaultProfileName";
+    let (mut a, mut b) = (policy("a", fills(5)), policy("b", json!({})));
+    a["metadata"]["annotations"] = json!({profiles: "runtime/default"});
+    b["metadata"]["annotations"] = json!({profiles: "runtime/default", default: "runtime/default"});
+    let cluster = cluster(&[a, b], &grant(&["a", "b"], EVERYBODY, "policy"));
+    let emission = KyvernoClusterPolicy.emit(&Plan::new(&cluster, Options::default()));
+    let verdict = create(&documents(&emission), &pod(json!({})));
+    assert_eq!((verdict.allowed, annotation(&verdict)), (true, &json!("b")), "{:?}", verdict.messages);
+    assert_eq!(verdict.pod["spec"]["containers"][0]["securityContext"]["runAsUser"], Value::Null);
+    assert_eq!(verdict.pod["spec"]["securityContext"]["seccompProfile"], json!({"type": "RuntimeDefault"}));
+    let silent = Options { annotate: false, ..Options::default() };
+    let verdict = create(&documents(&KyvernoClusterPolicy.emit(&Plan::new(&cluster, silent))), &pod(json!({})));
+    assert_eq!((verdict.allowed, annotation(&verdict)), (true, &Value::Null));
+}
+
+#[test]
+fn cluster_policies_warn_of_the_version_that_runs_none() {
+    let cluster = cluster(&[policy("only", json!({}))], &[]);
+    let emit =
+        |minor| KyvernoClusterPolicy.emit(&Plan::new(&cluster, Options { kyverno_minor: minor, ..Options::default() }));
+    assert!(emit(19).notes[0].contains("1.20 does not execute") && emit(19).gaps.is_empty());
+    assert!(emit(20).gaps.iter().any(|gap| gap.code == "clusterpolicy-not-executed"));
+}
+
+#[test]
+fn cluster_policies_leave_ephemeral_containers_out_unless_they_are_covered() {
+    let cluster = cluster(&[policy("only", json!({}))], &grant(&["only"], EVERYBODY, "policy"));
+    let container = json!([{"name": "e", "image": "i", "securityContext": {"privileged": true}}]);
+    let (old, new) = (pod(json!({})), pod(json!({"ephemeralContainers": container})));
+    for covered in [false, true] {
+        let options = Options { cover_ephemeral_containers: covered, ..Options::default() };
+        let documents = documents(&KyvernoClusterPolicy.emit(&Plan::new(&cluster, options)));
+        assert_eq!(decide(&documents, &new, Some(&old), "ephemeralcontainers").allowed, !covered);
+    }
+}
+
+#[test]
+fn an_enforced_rule_blocks_and_an_audited_one_does_not() {
+    let mut document = denying("false");
+    let verdict = create(std::slice::from_ref(&document), &pod(json!({})));
+    let expected = "resource Pod/default/p was blocked due to the following policies \n\nx:\n  r: no";
+    assert_eq!((verdict.allowed, verdict.messages), (false, vec![expected.to_owned()]));
+    document["spec"]["rules"][0]["validate"]["failureAction"] = json!("Audit");
+    assert!(create(std::slice::from_ref(&document), &pod(json!({}))).allowed);
+    document["spec"]["rules"][0]["validate"].as_object_mut().unwrap().remove("failureAction");
+    assert!(create(std::slice::from_ref(&document), &pod(json!({}))).allowed, "Audit is the default");
+    document["spec"]["validationFailureAction"] = json!("enforce");
+    assert!(!create(&[document], &pod(json!({}))).allowed);
+}
+
+#[test]
+fn a_rule_matches_by_kind_subject_and_exclusion() {
+    let mut document = denying("false");
+    let allowed = |document: &Value| create(std::slice::from_ref(document), &pod(json!({}))).allowed;
+    document["spec"]["rules"][0]["match"] = json!({"any": [{"resources": {"kinds": ["Deployment"]}}]});
+    assert!(allowed(&document));
+    for (name, expected) in [("ali*", false), ("bob", true)] {
+        let subject = json!({"kind": "User", "name": name});
+        document["spec"]["rules"][0]["match"] =
+            json!({"all": [{"resources": {"kinds": ["Pod"]}, "subjects": [subject]}]});
+        assert_eq!(allowed(&document), expected);
+    }
+    document["spec"]["rules"][0]["match"] = json!({"resources": {"kinds": ["Pod"]}});
+    assert!(!allowed(&document));
+    document["spec"]["rules"][0]["exclude"] = json!({"any": [{"resources": {"namespaces": ["def*"]}}]});
+    assert!(allowed(&document));
+}
+
+#[test]
+fn what_rules_of_others_say_is_named_where_it_cannot_be_evaluated() {
+    let cases = [
+        (json!({"validate": {"pattern": {}}}), "spec.rules[0].validate.pattern"),
+        (json!({"validate": {"deny": {}}}), "spec.rules[0].validate.deny"),
+        (json!({"validate": {"podSecurity": {"level": "baseline"}}}), "spec.rules[0].validate.podSecurity"),
+        (json!({"context": [{"name": "c", "apiCall": {}}], "validate": {"cel": {}}}), "spec.rules[0].context"),
+        (json!({"verifyImages": []}), "spec.rules[0].verifyImages"),
+        (json!({"mutate": {"patchStrategicMerge": {}}}), "spec.rules[0].mutate"),
+        (
+            json!({"match": {"any": [{"clusterRoles": ["x"]}]}, "validate": {"cel": {}}}),
+            "spec.rules[0].match.clusterRoles",
+        ),
+        (
+            json!({"preconditions": {"all": [{"key": "{{ a }}", "operator": "AnyIn", "value": []}]}, "validate": {"cel": {}}}),
+            "spec.rules[0].preconditions.all[0]",
+        ),
+        (
+            json!({"validate": {"cel": {"expressions": [{"expression": "object.spec.x"}]}}}),
+            "spec.rules[0].validate.cel.expressions[0].expression",
+        ),
+        (
+            json!({"validate": {"cel": {"expressions": [{"expression": "authorizer.path('/').check('get').allowed()"}]}}}),
+            "spec.rules[0].validate.cel",
+        ),
+    ];
+    for (rule, path) in cases {
+        let verdict = create(&[cluster_policy(rule)], &pod(json!({})));
+        let paths: Vec<&str> = verdict.unsupported.iter().map(|it| it.path.as_str()).collect();
+        assert_eq!(paths, [path]);
+    }
+    let overridden = json!({"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy", "metadata": {"name": "x"},
+        "spec": {"validationFailureActionOverrides": [], "rules": []}});
+    assert_eq!(create(&[overridden], &pod(json!({}))).unsupported[0].path, "spec.validationFailureActionOverrides");
+}
+
+#[test]
+fn loops_patch_each_element_and_make_what_is_missing_above() {
+    let rule = |list: &str| {
+        cluster_policy(json!({"mutate": {"foreach": [{
+            "list": list,
+            "preconditions": {"any": [{"key": "{{ element.name }}", "operator": "Equals", "value": "c"}]},
+            "patchesJson6902": "- op: add\n  path: /spec/containers/{{elementIndex}}/securityContext/procMount\n  value: Default",
+        }]}}))
+    };
+    let verdict = create(&[rule("request.object.spec.containers")], &pod(json!({})));
+    assert_eq!(verdict.pod["spec"]["containers"][0]["securityContext"], json!({"procMount": "Default"}), "{verdict:?}");
+    let verdict = create(&[rule("request.object.spec.nothing")], &pod(json!({})));
+    assert_eq!(verdict.messages, ["mutation policy x error: r: Unknown key \"nothing\" in path"]);
+}
+
+#[test]
+fn a_condition_that_may_fail_is_no_answer() {
+    let condition = json!({"all": [{"key": "{{ request.object.metadata.nope }}", "operator": "Equals", "value": "a"}]});
+    let rule = json!({"preconditions": condition, "mutate": {"patchesJson6902": "[]"}});
+    assert!(create(&[cluster_policy(rule)], &pod(json!({}))).unsupported[0].why.contains("`nope`"));
+}
+
+#[test]
+fn stages_deny_where_a_namespace_asks_for_it() {
+    let cluster = cluster(&[policy("only", json!({}))], &[]);
+    let options = Options { enforcement: Enforcement::Staged, ..Options::default() };
+    for target in [&Kyverno as &dyn Target, &KyvernoClusterPolicy] {
+        let documents = documents(&target.emit(&Plan::new(&cluster, options.clone())));
+        for (label, allowed) in [("true", false), ("false", true)] {
+            let namespace = json!({"metadata": {"name": "default", "labels": {"psp-migrate/enforce": label}}});
+            let namespaces = [namespace];
+            let context = Context { namespaces: &namespaces, rbac: cluster.rbac(), target_minor: 37 };
+            let verdict = target.read(&documents, &context).decide(&AdmissionRequest {
+                namespace: "default",
+                name: "p",
+                user: "alice",
+                groups: &[],
+                operation: Operation::Create,
+                subresource: "",
+                object: &pod(json!({})),
+                old_object: None,
+            });
+            assert_eq!((verdict.allowed, verdict.warnings.len()), (allowed, 1), "{} {verdict:?}", target.name());
+        }
     }
 }

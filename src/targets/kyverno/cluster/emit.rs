@@ -6,7 +6,7 @@ use super::fills::fill_rules;
 use super::print::{self, ANNOTATIONS, Condition};
 use crate::cel::print::Expr;
 use crate::constraint::Fill;
-use crate::plan::{Enforcement, Options, Plan, PlannedPolicy};
+use crate::plan::{ENFORCE_LABEL, Enforcement, Plan, PlannedPolicy};
 use crate::pod_view::{Field, POD_SECCOMP_ANNOTATION, PSP_ANNOTATION};
 use crate::targets::cel_policies::gaps::empty_groups;
 use crate::targets::cel_policies::rules::{Variables, add_rules};
@@ -32,14 +32,14 @@ pub(in super::super) fn emission(plan: &Plan<'_>) -> Emission {
             Err(gap) => gaps.push(gap),
         }
     }
-    documents.push(("psp-kyverno-validating-clusterpolicy.yaml", validating(plan)));
+    documents.extend(validating(plan));
     gaps.extend((plan.options.kyverno_minor >= UNTIL).then(not_executed));
     let emitted = |(file, document): (&str, Value)| Emitted { file: file.to_owned(), document };
     Emission {
         documents: documents.into_iter().map(emitted).collect(),
-        texts: Vec::new(),
         gaps,
         notes: cluster_policy_notes(plan),
+        ..Emission::default()
     }
 }
 
@@ -55,7 +55,8 @@ fn not_executed() -> Gap {
     }
 }
 
-fn document(name: &str, options: &Options, rules: Vec<Value>) -> Value {
+/// A policy that refuses, or warns.
+fn document(name: &str, refuses: bool, rules: Vec<Value>) -> Value {
     json!({
         "apiVersion": "kyverno.io/v1",
         "kind": "ClusterPolicy",
@@ -68,28 +69,45 @@ fn document(name: &str, options: &Options, rules: Vec<Value>) -> Value {
             },
         },
         "spec": {
-            "validationFailureAction": action(options),
+            "validationFailureAction": action(refuses),
             "background": false,
+            "emitWarning": !refuses,
             "failurePolicy": "Fail",
             "rules": rules,
         },
     })
 }
 
-fn action(options: &Options) -> &'static str {
-    match options.enforcement {
-        Enforcement::Deny => "Enforce",
-        Enforcement::Audit => "Audit",
-    }
+fn action(refuses: bool) -> &'static str {
+    if refuses { "Enforce" } else { "Audit" }
 }
 
-fn pods(operations: &[&str]) -> Value {
-    json!({"any": [{"resources": {"kinds": ["Pod"], "operations": operations}}]})
+/// The policies that deny or warn, with their files: where stages are asked for, one that warns everywhere, and one that
+/// denies where a namespace asks for it.
+fn validating(plan: &Plan<'_>) -> Vec<(&'static str, Value)> {
+    let all = json!({"any": [{"resources": {"kinds": ["Pod"], "operations": ["CREATE", "UPDATE"]}}]});
+    let policy = |name: &str, refuses, matches| document(name, refuses, vec![admit(plan, refuses, matches)]);
+    match plan.options.enforcement {
+        Enforcement::Deny => vec![("psp-kyverno-validating-clusterpolicy.yaml", policy(VALIDATING, true, all))],
+        Enforcement::Audit => vec![("psp-kyverno-validating-clusterpolicy.yaml", policy(VALIDATING, false, all))],
+        Enforcement::Staged => {
+            let (label, value) = ENFORCE_LABEL;
+            let mut staged = all.clone();
+            if let Some(resources) = staged.pointer_mut("/any/0/resources").and_then(Value::as_object_mut) {
+                resources.insert("namespaceSelector".to_owned(), json!({"matchLabels": {label: value}}));
+            }
+            let name = |more: &str| format!("{VALIDATING}-{more}");
+            vec![
+                ("psp-kyverno-validating-clusterpolicy-warn.yaml", policy(&name("warn"), false, all)),
+                ("psp-kyverno-validating-clusterpolicy-deny.yaml", policy(&name("deny"), true, staged)),
+            ]
+        }
+    }
 }
 
 /// Some policy that may be used admits the pod and has nothing left to fill in. A rule for pods also gets their ephemeral
 /// containers, unless it leaves them out.
-fn validating(plan: &Plan<'_>) -> Value {
+fn admit(plan: &Plan<'_>, refuses: bool, matches: Value) -> Value {
     let (names, mut variables) = (Names::default(), Variables::default());
     variables.add("containers", cel_rules::containers(&names));
     let policies = add_rules(plan, true, &names, &mut variables);
@@ -106,11 +124,11 @@ fn validating(plan: &Plan<'_>) -> Value {
     };
     let mut rule = json!({
         "name": "admit",
-        "match": pods(&["CREATE", "UPDATE"]),
+        "match": matches,
         "exclude": {"any": [{"resources": {"kinds": ["Pod/ephemeralcontainers"]}}]},
         "celPreconditions": [{"name": "changes-the-pod", "expression": CHANGES_THE_POD}],
         "validate": {
-            "failureAction": action(&plan.options),
+            "failureAction": action(refuses),
             "allowExistingViolations": false,
             "cel": {"variables": variables.to_json(), "expressions": [expression]},
         },
@@ -120,7 +138,7 @@ fn validating(plan: &Plan<'_>) -> Value {
     {
         rule.remove("exclude");
     }
-    document(VALIDATING, &plan.options, vec![rule])
+    rule
 }
 
 /// The choice and the fills, rule by rule.
@@ -143,7 +161,7 @@ fn mutating(plan: &Plan<'_>) -> Result<Value, Gap> {
     }
     rules.extend(untouched.into_iter().chain(filled).chain(fills));
     rules.extend((!plan.options.annotate).then(|| unmark("forget-choice")));
-    Ok(document(MUTATING, &plan.options, rules))
+    Ok(document(MUTATING, true, rules))
 }
 
 fn unsayable(policy: &PlannedPolicy<'_>) -> Gap {
@@ -187,7 +205,7 @@ fn settled(policy: &PlannedPolicy<'_>) -> Option<Condition> {
 pub(super) fn rule(name: &str, conditions: Vec<Condition>, mutate: Value) -> Option<Value> {
     Some(json!({
         "name": name,
-        "match": pods(&["CREATE"]),
+        "match": {"any": [{"resources": {"kinds": ["Pod"], "operations": ["CREATE"]}}]},
         "preconditions": preconditions(conditions)?,
         "mutate": mutate,
     }))

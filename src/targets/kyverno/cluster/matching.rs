@@ -16,7 +16,7 @@ pub(super) struct Blocks {
 /// What a block may say, besides `resources`.
 const PARTS: [&str; 2] = ["resources", "subjects"];
 /// What `resources` may say.
-const RESOURCES: [&str; 6] = ["kinds", "operations", "name", "names", "namespaces", "selector"];
+const RESOURCES: [&str; 7] = ["kinds", "operations", "name", "names", "namespaces", "selector", "namespaceSelector"];
 
 impl Blocks {
     /// Reads the field; where something is not understood, its place and why.
@@ -32,20 +32,20 @@ impl Blocks {
         for block in &blocks {
             known(block, &PARTS, path)?;
             known(block.get("resources").unwrap_or(&Json::Null), &RESOURCES, path)?;
-            let labels = block.pointer("/resources/selector/matchLabels").map(Json::to_string).unwrap_or_default();
-            if labels.contains(['*', '?']) {
-                return Err((
-                    format!("{path}.resources.selector"),
-                    "wildcards in labels cannot be evaluated here".to_owned(),
-                ));
+            for key in ["selector", "namespaceSelector"] {
+                let labels = block.pointer(&format!("/resources/{key}/matchLabels"));
+                if labels.is_some_and(|labels| labels.to_string().contains(['*', '?'])) {
+                    let why = "wildcards in labels cannot be evaluated here";
+                    return Err((format!("{path}.resources.{key}"), why.to_owned()));
+                }
             }
         }
         Ok(Self { all, blocks })
     }
 
     /// Whether the request matches; no blocks match nothing.
-    pub(super) fn match_request(&self, request: &Request) -> bool {
-        let mut blocks = self.blocks.iter().map(|block| matches(block, request));
+    pub(super) fn match_request(&self, request: &Request, namespace: &Json) -> bool {
+        let mut blocks = self.blocks.iter().map(|block| matches(block, request, namespace));
         !self.blocks.is_empty() && if self.all { blocks.all(|it| it) } else { blocks.any(|it| it) }
     }
 }
@@ -62,7 +62,7 @@ fn texts<'b>(block: &'b Json, pointer: &str) -> Option<Vec<&'b str>> {
     (!list.is_empty()).then(|| list.iter().filter_map(Json::as_str).collect())
 }
 
-fn matches(block: &Json, request: &Request) -> bool {
+fn matches(block: &Json, request: &Request, namespace: &Json) -> bool {
     let text = |pointer: &str| request.object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
     let name = match text("/metadata/name") {
         "" => text("/metadata/generateName"),
@@ -72,17 +72,20 @@ fn matches(block: &Json, request: &Request) -> bool {
         |pointer: &str, value: &str| texts(block, pointer).is_none_or(|all| all.iter().any(|it| glob(it, value)));
     let operations = texts(block, "/resources/operations");
     let subjects = block.get("subjects").and_then(Json::as_array).filter(|subjects| !subjects.is_empty());
-    let selected = block.pointer("/resources/selector").is_none_or(|wanted| {
-        let labels = request.object.pointer("/metadata/labels").and_then(Json::as_object);
-        selector::matches(wanted, labels).unwrap_or(false)
-    });
+    let selects = |key: &str, object: &Json| {
+        block.pointer(&format!("/resources/{key}")).is_none_or(|wanted| {
+            let labels = object.pointer("/metadata/labels").and_then(Json::as_object);
+            selector::matches(wanted, labels).unwrap_or(false)
+        })
+    };
     operations.is_none_or(|all| all.contains(&request.operation.as_str()))
         && texts(block, "/resources/kinds")
             .is_none_or(|kinds| kinds.iter().any(|kind| kind_matches(kind, &request.subresource)))
         && block.pointer("/resources/name").and_then(Json::as_str).is_none_or(|wanted| glob(wanted, name))
         && is_any("/resources/names", name)
         && is_any("/resources/namespaces", &request.namespace)
-        && selected
+        && selects("selector", &request.object)
+        && selects("namespaceSelector", namespace)
         && subjects.is_none_or(|subjects| subjects.iter().any(|subject| is(subject, request)))
 }
 

@@ -21,6 +21,8 @@ pub struct ClusterPolicy {
     /// The namespace that a Policy is limited to.
     namespace: Option<String>,
     fails_closed: bool,
+    /// Whether what is not enforced is warned of.
+    warns: bool,
     rules: Vec<Rule>,
     /// What in it cannot be evaluated.
     pub unsupported: Vec<Unsupported>,
@@ -54,7 +56,7 @@ const SPEC: [&str; 10] = [
     "emitWarning",
 ];
 const RULE: [&str; 7] = ["name", "match", "exclude", "preconditions", "celPreconditions", "validate", "mutate"];
-const VALIDATE: [&str; 5] = ["cel", "message", "failureAction", "allowExistingViolations", "emitWarning"];
+const VALIDATE: [&str; 4] = ["cel", "message", "failureAction", "allowExistingViolations"];
 const CEL: [&str; 4] = ["expressions", "variables", "auditAnnotations", "generate"];
 
 /// What the report says of a rule that changed the pod.
@@ -83,6 +85,7 @@ impl ClusterPolicy {
             kind: kind.to_owned(),
             namespace: (kind == "Policy").then(|| namespace.to_owned()),
             fails_closed: text(document, "/spec/failurePolicy") != "Ignore",
+            warns: document.pointer("/spec/emitWarning").is_some_and(|warns| warns == true),
             rules: Vec::new(),
             unsupported: Vec::new(),
         };
@@ -120,12 +123,18 @@ impl ClusterPolicy {
     }
 
     /// The pod after the rules that mutate.
-    pub(in super::super) fn change(&self, request: &Request, verdict: &mut TargetVerdict) -> Json {
+    pub(in super::super) fn change(
+        &self,
+        request: &Request,
+        surroundings: &Surroundings<'_>,
+        verdict: &mut TargetVerdict,
+    ) -> Json {
+        let namespace = request.namespace_object(surroundings);
         let mut pod = request.object.clone();
         let mut variables = variables(request);
         for rule in &self.rules {
             let Action::Mutate(mutation) = &rule.action else { continue };
-            if !rule.matches(request) {
+            if !rule.matches(request, &namespace) {
                 continue;
             }
             let changed = rule.preconditions.hold(&variables).and_then(|holds| match holds {
@@ -156,9 +165,10 @@ impl ClusterPolicy {
         surroundings: &Surroundings<'_>,
         verdict: &mut TargetVerdict,
     ) {
+        let namespace = request.namespace_object(surroundings);
         for rule in &self.rules {
             let Action::Validate { enforced, policies } = &rule.action else { continue };
-            if !rule.matches(request) {
+            if !rule.matches(request, &namespace) {
                 continue;
             }
             match rule.preconditions.hold(&variables(request)) {
@@ -182,6 +192,8 @@ impl ClusterPolicy {
                 if *enforced {
                     verdict.allowed = false;
                     verdict.messages.push(message);
+                } else if self.warns {
+                    verdict.warnings.push(message);
                 } else {
                     verdict.audit.push((format!("{}/{}", self.name, rule.name), message));
                 }
@@ -233,8 +245,8 @@ impl Rule {
         }))
     }
 
-    fn matches(&self, request: &Request) -> bool {
-        self.matches.match_request(request) && !self.excludes.match_request(request)
+    fn matches(&self, request: &Request, namespace: &Json) -> bool {
+        self.matches.match_request(request, namespace) && !self.excludes.match_request(request, namespace)
     }
 }
 
