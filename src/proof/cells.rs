@@ -55,7 +55,9 @@ fn groups(reads: &[&Reads]) -> Vec<Vec<Unit>> {
 fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Values {
     let mut values = Values::new();
     for unit in reads.iter().flat_map(|read| &read.units) {
-        values.entry(unit.clone()).or_insert_with(|| if *unit == Unit::Volume { Vec::new() } else { vec![Value::Null] });
+        values
+            .entry(unit.clone())
+            .or_insert_with(|| if *unit == Unit::Volume { Vec::new() } else { vec![Value::Null] });
     }
     for axis in sides.iter().flat_map(|side| side.axes()) {
         values.entry(Unit::from(axis.at)).or_default().extend(axis.values);
@@ -138,7 +140,11 @@ fn holds_at(value: &Value, within: &[String], leaf: &Value) -> bool {
 /// The value and its neighbours.
 fn around(value: &Value) -> Vec<Value> {
     if let Some(number) = value.as_i64() {
-        return [number.checked_sub(1), Some(number), number.checked_add(1)].into_iter().flatten().map(Value::from).collect();
+        return [number.checked_sub(1), Some(number), number.checked_add(1)]
+            .into_iter()
+            .flatten()
+            .map(Value::from)
+            .collect();
     }
     match value {
         Value::Bool(_) => vec![true.into(), false.into()],

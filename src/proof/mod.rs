@@ -53,9 +53,9 @@ pub use assembly::Place;
 use bits::Bits;
 use formula::Formulas;
 pub use policies::UsablePolicies;
-pub use subjects::{Class, classes};
 use questions::{Answers, Questions, image};
 use solve::Solver;
+pub use subjects::{Class, classes};
 use table::{Pods, Tabulation};
 use witness::NoWitness;
 
@@ -268,7 +268,8 @@ fn same_result(
         let first = image(question.first, (*at, &facet.units), one, pods, pod, &mut first.answers)?;
         let second = image(question.second, (*at, &facet.units), other, pods, pod, &mut second.answers)?;
         let (Some(first), Some(second)) = (first, second) else { return Ok(true) };
-        Ok(first == second || pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
+        Ok(first == second
+            || pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
     };
     Tabulation { facet, pods, place: &question.place, test: &mut test }.table()
 }
@@ -318,7 +319,9 @@ fn search(
         doubt = Some(match no_witness {
             NoWitness::Agreed(pod) => Unproven::new(
                 "psp-migrate",
-                format!("an error of psp-migrate: both sides agree on a pod that the proof takes for a difference: {pod}"),
+                format!(
+                    "an error of psp-migrate: both sides agree on a pod that the proof takes for a difference: {pod}"
+                ),
             ),
             NoWitness::NotTaken(pod) => Unproven::new(
                 "API validation",
@@ -343,7 +346,9 @@ fn conclude(found: Vec<(Difference, Found)>) -> Proof {
                 match difference {
                     Difference::FilledDifferently => proof.pods_equal = Some(false),
                     Difference::Stricter => proof.relation = Relation::Stricter,
-                    Difference::Looser if proof.relation == Relation::Stricter => proof.relation = Relation::Incomparable,
+                    Difference::Looser if proof.relation == Relation::Stricter => {
+                        proof.relation = Relation::Incomparable
+                    }
                     Difference::Looser => proof.relation = Relation::Looser,
                 }
                 proof.witnesses.push((difference, pod));

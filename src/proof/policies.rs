@@ -11,7 +11,9 @@ use crate::cluster::Cluster;
 use crate::constraint::Axis;
 use crate::pod_view::{PSP_ANNOTATION, PodView};
 use crate::rbac::PolicySet;
-use crate::symbolic::{Answer, At, Node, Oracle, Outcome, Reads, Side, Statement, Step, Unit, Unproven, validated_units};
+use crate::symbolic::{
+    Answer, At, Node, Oracle, Outcome, Reads, Side, Statement, Step, Unit, Unproven, validated_units,
+};
 
 /// The policies of a cluster that a class of subjects may use.
 pub struct UsablePolicies<'a> {
@@ -158,7 +160,8 @@ impl Side for UsablePolicies<'_> {
     fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven> {
         let mut outcomes = Vec::new();
         let mut left = oracle.constant(true);
-        let turns = [false, true].into_iter().flat_map(|fills| self.policies.iter().enumerate().map(move |it| (fills, it)));
+        let turns =
+            [false, true].into_iter().flat_map(|fills| self.policies.iter().enumerate().map(move |it| (fills, it)));
         for (fills, (step, policy)) in turns {
             let admits = self.all_of(oracle, |asked| match asked {
                 Asked::Admits { policy: of, .. } => fills && of == *policy,

@@ -45,9 +45,10 @@ impl<'a, 'f> Questions<'a, 'f> {
     pub fn new(side: &'a dyn Side, place: &'a Place, formulas: &'f mut Formulas<'a>, pods: &'f mut AllPods) -> Self {
         let facets = formulas.facets();
         let facet_of = |unit: &Unit| facets.iter().position(|facet| facet.units.contains(unit));
-        let of_statement = side.statements().iter().map(|statement| {
-            statement.reads.units.iter().find_map(&facet_of).unwrap_or_default()
-        });
+        let of_statement = side
+            .statements()
+            .iter()
+            .map(|statement| statement.reads.units.iter().find_map(&facet_of).unwrap_or_default());
         let of_step = side.steps().iter().map(|step| {
             let touched = step.pieces.iter().flat_map(|piece| &piece.units).filter_map(&facet_of);
             let holders = step.pieces.iter().any(|piece| piece.parents);
@@ -170,7 +171,14 @@ impl Answers {
     }
 
     /// Whether a statement holds; the others about the facet are answered along with it.
-    fn holds(&mut self, side: &dyn Side, facet: usize, of_facet: &[usize], pod: (usize, &Value), statement: usize) -> Answer<bool> {
+    fn holds(
+        &mut self,
+        side: &dyn Side,
+        facet: usize,
+        of_facet: &[usize],
+        pod: (usize, &Value),
+        statement: usize,
+    ) -> Answer<bool> {
         let truths = self.truths.entry((facet, pod.0)).or_insert_with(|| {
             let view = self.views.entry((facet, pod.0)).or_insert_with(|| side.view(pod.1));
             of_facet.iter().copied().zip(side.holds(view, of_facet)).collect()

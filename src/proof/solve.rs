@@ -50,10 +50,13 @@ impl<'f, 'a> Solver<'f, 'a> {
     pub fn forbid(&mut self, node: Node) -> bool {
         let mut needed = BTreeMap::new();
         self.justify(node, true, &mut needed, &mut BTreeSet::new());
-        let mut clause: Vec<Lit> = needed.iter().filter_map(|(atom, truth)| {
-            let literal = self.atom_literal(*atom)?;
-            Some(if *truth { !literal } else { literal })
-        }).collect();
+        let mut clause: Vec<Lit> = needed
+            .iter()
+            .filter_map(|(atom, truth)| {
+                let literal = self.atom_literal(*atom)?;
+                Some(if *truth { !literal } else { literal })
+            })
+            .collect();
         !clause.is_empty() && self.sat.add_clause_reuse(&mut clause)
     }
 

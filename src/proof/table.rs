@@ -164,7 +164,9 @@ impl Tabulation<'_> {
             }
             candidates = candidates
                 .iter()
-                .flat_map(|chosen| choices.iter().map(move |choice| chosen.iter().cloned().chain([choice.clone()]).collect()))
+                .flat_map(|chosen| {
+                    choices.iter().map(move |choice| chosen.iter().cloned().chain([choice.clone()]).collect())
+                })
                 .collect();
         }
         for candidate in candidates {
@@ -237,9 +239,8 @@ pub(super) fn is_needed(facet: &Facet, row: usize, kind: &Kind) -> bool {
 /// Vectors to start from: all names alike, and every name in turn apart.
 fn vectors(element: &Element) -> Vec<Vector> {
     let alike = [0, 2, 1, 3].map(|state| vec![state; element.names.len()]);
-    let apart = |rest: usize| {
-        (0..element.names.len()).flat_map(move |slot| (0..STATES).map(move |state| (slot, state, rest)))
-    };
+    let apart =
+        |rest: usize| (0..element.names.len()).flat_map(move |slot| (0..STATES).map(move |state| (slot, state, rest)));
     let apart = [2, 0].into_iter().flat_map(apart).filter(|(_, state, rest)| state != rest);
     let apart = apart.map(|(slot, state, rest)| {
         let mut vector = vec![rest; element.names.len()];
@@ -256,9 +257,7 @@ impl Facet {
     pub fn normalise(&self, table: &mut Bits) {
         for row in 0..self.rows.len() {
             let holds = |bit: usize| self.valid.get(bit) && table.get(bit);
-            let alive = |element: &Element| {
-                element.slots().all(|mut bits| bits.any(|bit| holds(self.bit(row, bit))))
-            };
+            let alive = |element: &Element| element.slots().all(|mut bits| bits.any(|bit| holds(self.bit(row, bit))));
             let needed = self.groups.iter().filter(|group| is_needed(self, row, &group.kind));
             let row_lives = needed.into_iter().all(|group| group.elements.iter().any(alive));
             let elements = self.groups.iter().flat_map(|group| &group.elements);

@@ -71,7 +71,13 @@ fn restricted() -> Value {
 #[test]
 fn a_set_of_policies_equals_itself() {
     let privileged = json!({"privileged": true, "hostNetwork": true, "volumes": ["*"], "allowedCapabilities": ["*"]});
-    for set in [vec![], vec![json!({})], vec![restricted()], vec![privileged.clone(), restricted()], vec![restricted(), privileged]] {
+    for set in [
+        vec![],
+        vec![json!({})],
+        vec![restricted()],
+        vec![privileged.clone(), restricted()],
+        vec![restricted(), privileged],
+    ] {
         let proof = compared(&set, &set);
         assert_eq!((proof.relation, proof.pods_equal, proof.reasons), (Relation::Equal, Some(true), vec![]));
     }

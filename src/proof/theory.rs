@@ -79,7 +79,9 @@ impl Search<'_> {
                 continue;
             }
             for (group, index, vector) in self.allowed(at) {
-                let Some(element) = self.facet.groups.get(group).and_then(|group| group.elements.get(index)) else { continue };
+                let Some(element) = self.facet.groups.get(group).and_then(|group| group.elements.get(index)) else {
+                    continue;
+                };
                 if !self.init && element.volume.as_ref().is_some_and(|volume| matches!(volume.mount, Some((1, _)))) {
                     continue;
                 }
@@ -88,7 +90,11 @@ impl Search<'_> {
                     let found = bits.into_iter().find(|bit| self.is_allowed(*bit) && !self.bit_holds(false_one, *bit));
                     if let Some(bit) = found {
                         let mut vector = vector;
-                        vector.iter_mut().enumerate().filter(|(at, _)| *at == slot).for_each(|(_, it)| *it = bit - first);
+                        vector
+                            .iter_mut()
+                            .enumerate()
+                            .filter(|(at, _)| *at == slot)
+                            .for_each(|(_, it)| *it = bit - first);
                         return Some((group, index, vector));
                     }
                 }

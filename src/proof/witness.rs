@@ -98,7 +98,9 @@ fn smaller(mut assembly: Assembly, shows: impl Fn(&Assembly) -> bool) -> Assembl
     for list in [1, 0] {
         let count = assembly.containers.get(list).map_or(0, Vec::len);
         for at in (list ^ 1..count).rev() {
-            attempt(&mut assembly, &shows, |it| drop(it.containers.get_mut(list).map(|containers| containers.remove(at))));
+            attempt(&mut assembly, &shows, |it| {
+                drop(it.containers.get_mut(list).map(|containers| containers.remove(at)))
+            });
         }
     }
     for at in (0..assembly.volumes.len()).rev() {

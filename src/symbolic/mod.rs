@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::constraint::Axis;
-pub use unit::{Named, Unit};
 pub(crate) use unit::{CONTAINER_LISTS, validated_units, with};
+pub use unit::{Named, Unit};
 
 /// What a statement or one piece of a step depends on.
 #[derive(Debug, Clone, Default, PartialEq)]

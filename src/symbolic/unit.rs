@@ -42,12 +42,8 @@ pub(crate) const CONTAINER_LISTS: [&str; 3] = ["containers", "initContainers", "
 
 /// The keys under which maps or objects hold units instead of being one.
 fn holds_units(path: &[&str]) -> bool {
-    matches!(
-        path,
-        [] | ["metadata"] | ["spec"] | ["metadata", "annotations" | "labels"] | ["spec", "securityContext"]
-    )
+    matches!(path, [] | ["metadata"] | ["spec"] | ["metadata", "annotations" | "labels"] | ["spec", "securityContext"])
 }
-
 
 /// What a path through a pod names; `[]` stands for the items of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +115,8 @@ impl Unit {
                 }
             }
             Self::ContainerAnnotation(prefix) => {
-                let name = container_at(pod, list, container).and_then(|it| it.get("name")?.as_str().map(str::to_owned));
+                let name =
+                    container_at(pod, list, container).and_then(|it| it.get("name")?.as_str().map(str::to_owned));
                 let key = format!("{prefix}{}", name.unwrap_or_default());
                 set(pod, &owned(&["metadata", "annotations", &key]), value.clone());
             }

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
+use super::side::NativeSide;
 use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
-use super::side::NativeSide;
 use crate::rbac::Rbac;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
@@ -97,7 +97,12 @@ impl Decider for NativePolicies<'_> {
     }
 
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        let somebody = Subject { namespace: namespace.to_owned(), account: String::new(), user: String::new(), groups: Vec::new() };
+        let somebody = Subject {
+            namespace: namespace.to_owned(),
+            account: String::new(),
+            user: String::new(),
+            groups: Vec::new(),
+        };
         Some(Box::new(NativeSide::new(self, &somebody).ok()?))
     }
 }

@@ -10,7 +10,9 @@ use crate::cel::policy::SymbolicPolicies;
 use crate::constraint::Axis;
 use crate::modern;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
-use crate::symbolic::{Answer, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven, validated_units};
+use crate::symbolic::{
+    Answer, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven, validated_units,
+};
 use crate::targets::AdmissionRequest;
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 

@@ -19,7 +19,12 @@ pub(super) enum Change {
     /// Applies a patch.
     Step(usize),
     /// One of two, by a condition that holds, or is false.
-    Either { holds: Truth, is_false: Truth, yes: Box<Change>, no: Box<Change> },
+    Either {
+        holds: Truth,
+        is_false: Truth,
+        yes: Box<Change>,
+        no: Box<Change>,
+    },
     /// By the literal that a variable takes.
     ByValue(Vec<(Link, Change)>),
 }
@@ -115,8 +120,16 @@ impl<'a> Compiler<'_, 'a> {
                 let holds = self.truth(condition, Mode::IsTrue)?;
                 let is_false = self.truth(condition, Mode::IsNotFalse)?.not();
                 let nothing = || Box::new(Change::Nothing);
-                let yes = if matches!(holds, Truth::Constant(false)) { nothing() } else { Box::new(self.pinned_change(yes)?) };
-                let no = if matches!(is_false, Truth::Constant(false)) { nothing() } else { Box::new(self.pinned_change(no)?) };
+                let yes = if matches!(holds, Truth::Constant(false)) {
+                    nothing()
+                } else {
+                    Box::new(self.pinned_change(yes)?)
+                };
+                let no = if matches!(is_false, Truth::Constant(false)) {
+                    nothing()
+                } else {
+                    Box::new(self.pinned_change(no)?)
+                };
                 return Ok(Change::Either { holds, is_false, yes, no });
             }
         }
@@ -169,7 +182,11 @@ impl<'a> Compiler<'_, 'a> {
                     join(piece, &condition.reads);
                 }
                 // Two patches that one condition chooses between are one piece.
-                if !condition.reads.units.is_empty() || all.len() < 2 { Ok(all) } else { Ok(vec![all.into_iter().fold(Reads::default(), joined)]) }
+                if !condition.reads.units.is_empty() || all.len() < 2 {
+                    Ok(all)
+                } else {
+                    Ok(vec![all.into_iter().fold(Reads::default(), joined)])
+                }
             }
             Kind::Macro(m) if m.kind == MacroKind::Map => {
                 let range = self.look(&m.range)?;
@@ -220,7 +237,9 @@ impl<'a> Compiler<'_, 'a> {
             None => self.look(path)?,
         };
         let written = match (&seen.abs.pointer, seen.abs.literals.as_slice()) {
-            (Some((_, rest)), _) if local.is_some() => ["spec", "containers", "[]"].map(str::to_owned).into_iter().chain(steps(rest)).collect(),
+            (Some((_, rest)), _) if local.is_some() => {
+                ["spec", "containers", "[]"].map(str::to_owned).into_iter().chain(steps(rest)).collect()
+            }
             (None, [Json::String(pointer)]) => steps(pointer),
             _ => return Err(self.unproven("it writes to a place that is not understood")),
         };

@@ -13,10 +13,43 @@ use crate::symbolic::{Named, Unit};
 
 /// Functions of which the result depends on nothing but comparisons with constants, or on lists put together.
 const UNDERSTOOD: [&str; 37] = [
-    "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in", "_+_", "-_", "startsWith", "endsWith", "contains", "orValue",
-    "hasValue", "or", "value", "size", "distinct", "sort", "substring", "split", "string", "int", "lists.range",
-    "optional.of", "optional.ofNonZeroValue", "optional.none", "dyn", "group", "resource", "subresource", "namespace",
-    "name", "check", "allowed", "serviceAccount", "sets.contains",
+    "_==_",
+    "_!=_",
+    "_<_",
+    "_<=_",
+    "_>_",
+    "_>=_",
+    "@in",
+    "_+_",
+    "-_",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "orValue",
+    "hasValue",
+    "or",
+    "value",
+    "size",
+    "distinct",
+    "sort",
+    "substring",
+    "split",
+    "string",
+    "int",
+    "lists.range",
+    "optional.of",
+    "optional.ofNonZeroValue",
+    "optional.none",
+    "dyn",
+    "group",
+    "resource",
+    "subresource",
+    "namespace",
+    "name",
+    "check",
+    "allowed",
+    "serviceAccount",
+    "sets.contains",
 ];
 
 /// Variables of the macros around an expression.
@@ -223,9 +256,10 @@ impl<'a> Look<'a> {
         let (yes, no) = (self.at(yes), self.at(no));
         let mut all = Seen { abs: yes.abs.clone().or(no.abs.clone()), ..Seen::default() };
         [&condition, &yes, &no].into_iter().for_each(|part| all.takes(part));
-        all.over = yes.over.join(no.over, Shape::either).join(condition.over, |branches, condition| {
-            if condition == Shape::Free { branches } else { Shape::Mixed }
-        });
+        all.over = yes
+            .over
+            .join(no.over, Shape::either)
+            .join(condition.over, |branches, condition| if condition == Shape::Free { branches } else { Shape::Mixed });
         all
     }
 
@@ -438,7 +472,8 @@ impl<'a> Look<'a> {
         }
         self.around = outer;
         all.takes(&body);
-        all.over = over.join(range.over.each(Shape::within), |one, other| if other == Shape::Free { one } else { other });
+        all.over =
+            over.join(range.over.each(Shape::within), |one, other| if other == Shape::Free { one } else { other });
         all.abs = Abs::default();
     }
 

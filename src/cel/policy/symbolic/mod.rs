@@ -178,10 +178,9 @@ impl<'a> SymbolicPolicies<'a> {
             return Err(Unproven::new(Self::rule(policy, &refusal.field), why));
         }
         let unproven = |path: &str, why: &str| Unproven::new(Self::rule(policy, path), why);
-        for (path, constraints) in [("spec.matchConstraints", policy.constraints())]
-            .into_iter()
-            .chain(policy.bindings.iter().filter_map(|it| Some(("spec.matchResources", it.pointer("/spec/matchResources")?))))
-        {
+        for (path, constraints) in [("spec.matchConstraints", policy.constraints())].into_iter().chain(
+            policy.bindings.iter().filter_map(|it| Some(("spec.matchResources", it.pointer("/spec/matchResources")?))),
+        ) {
             if looks_at_the_object(constraints) {
                 return Err(unproven(path, "it selects pods by their labels or names"));
             }
@@ -211,7 +210,9 @@ impl<'a> SymbolicPolicies<'a> {
 
     /// The match conditions: all hold; or one of them is false.
     fn conditions(&mut self, run: usize) -> Result<(Truth, Truth), Unproven> {
-        let Some(policy) = self.runs.get(run).map(|run| run.policy) else { return Ok((Truth::Constant(true), Truth::Constant(false))) };
+        let Some(policy) = self.runs.get(run).map(|run| run.policy) else {
+            return Ok((Truth::Constant(true), Truth::Constant(false)));
+        };
         let (mut holds, mut is_false) = (Vec::new(), Vec::new());
         for (index, program) in policy.match_conditions.iter().enumerate() {
             let mut compiler = self.compiler(run, &format!("spec.matchConditions[{index}].expression"));
@@ -229,7 +230,10 @@ impl<'a> SymbolicPolicies<'a> {
         for (index, mutation) in policy.mutations.iter().enumerate() {
             let rule = format!("spec.mutations[{index}].jsonPatch.expression");
             if mutation.kind != super::document::MutationKind::JsonPatch {
-                return Err(Unproven::new(Self::rule(policy, &rule), "apply configurations are not understood for all pods"));
+                return Err(Unproven::new(
+                    Self::rule(policy, &rule),
+                    "apply configurations are not understood for all pods",
+                ));
             }
             changes.push(self.compiler(run, &rule).change(mutation.program.node(), &BTreeMap::new())?);
         }
@@ -238,7 +242,14 @@ impl<'a> SymbolicPolicies<'a> {
             let why = "a second round depends on conditions in the first, which is not understood for all pods";
             return Err(Unproven::new(Self::rule(policy, "spec.matchConditions"), why));
         }
-        Ok(Invocation { applies, skips, denies_on_error: policy.fails_closed(), again, changes, passes: Truth::Constant(true) })
+        Ok(Invocation {
+            applies,
+            skips,
+            denies_on_error: policy.fails_closed(),
+            again,
+            changes,
+            passes: Truth::Constant(true),
+        })
     }
 
     fn validation(&mut self, run: usize, denies: bool) -> Result<Invocation, Unproven> {
@@ -391,12 +402,17 @@ impl Invocation {
 
 /// Whether constraints depend on the pod itself.
 fn looks_at_the_object(constraints: &Json) -> bool {
-    let has = |value: Option<&Json>| value.is_some_and(|value| match value {
-        Json::Object(fields) => fields.values().any(|value| !value.is_null() && *value != Json::Array(Vec::new()) && *value != serde_json::json!({})),
-        Json::Array(items) => !items.is_empty(),
-        _ => false,
-    });
-    let rules = ["resourceRules", "excludeResourceRules"].into_iter().filter_map(|key| constraints.get(key)?.as_array());
+    let has = |value: Option<&Json>| {
+        value.is_some_and(|value| match value {
+            Json::Object(fields) => fields
+                .values()
+                .any(|value| !value.is_null() && *value != Json::Array(Vec::new()) && *value != serde_json::json!({})),
+            Json::Array(items) => !items.is_empty(),
+            _ => false,
+        })
+    };
+    let rules =
+        ["resourceRules", "excludeResourceRules"].into_iter().filter_map(|key| constraints.get(key)?.as_array());
     has(constraints.get("objectSelector")) || rules.flatten().any(|rule| has(rule.get("resourceNames")))
 }
 
@@ -478,7 +494,10 @@ impl<'a> Compiler<'_, 'a> {
 
     fn statement(&mut self, node: &'a Node, mode: Mode) -> Result<Truth, Unproven> {
         let key = (self.policy, std::ptr::from_ref(node) as usize, mode == Mode::IsTrue);
-        if self.pinned.is_empty() && !self.bare && let Some(known) = self.own.known.get(&key) {
+        if self.pinned.is_empty()
+            && !self.bare
+            && let Some(known) = self.own.known.get(&key)
+        {
             return Ok(known.clone());
         }
         let seen = Look::new(self.variables(), &self.pinned).at_value(node);

@@ -59,9 +59,8 @@ impl Abs {
 
     /// What a step further leads to.
     pub fn step(&self, step: &str) -> Self {
-        let further = |(path, _): &(Path, String)| {
-            (path.iter().cloned().chain([step.to_owned()]).collect(), String::new())
-        };
+        let further =
+            |(path, _): &(Path, String)| (path.iter().cloned().chain([step.to_owned()]).collect(), String::new());
         Self { at: self.at.iter().map(further).collect(), ..Self::default() }
     }
 
@@ -86,9 +85,8 @@ impl Abs {
 
     /// Whether it is the name of a capability.
     pub fn is_name(&self) -> bool {
-        let of_list = |path: &Path| {
-            path.split_last().is_some_and(|(last, list)| last == "[]" && is_capability_list(list))
-        };
+        let of_list =
+            |path: &Path| path.split_last().is_some_and(|(last, list)| last == "[]" && is_capability_list(list));
         !self.at.is_empty() && self.at.iter().all(|(path, _)| of_list(path))
     }
 }
