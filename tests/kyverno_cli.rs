@@ -11,13 +11,14 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use psp_migrate::admission::Operation;
 use psp_migrate::plan::{Options, Plan};
 use psp_migrate::targets::kyverno::{Kyverno, KyvernoClusterPolicy};
 use psp_migrate::targets::{AdmissionRequest, Context, Target, TestCase};
 use psp_migrate::yaml::to_yaml;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::hostile::TEXTS;
 use support::recorded::cluster;
 use support::{Recorded, admission_pod, pod_name};
@@ -93,6 +94,63 @@ impl Drop for Folder {
     }
 }
 
+/// One policy and one set of pods, in one run: how many pods a second Kyverno's command line judges, and how many are judged
+/// here. Starting the program is not counted.
+#[test]
+#[ignore = "needs the Kyverno command line, and means something in a release build only"]
+fn emitted_policies_are_evaluated_faster_than_by_kyverno_apply() {
+    let kyverno = std::env::var_os("KYVERNO").expect("KYVERNO names the program");
+    let recorded = Recorded::read("psp-core");
+    let case = recorded.cases.iter().max_by_key(|case| case["objects"].as_array().unwrap().len()).unwrap();
+    let cluster = cluster(case);
+    for target in [&Kyverno as &dyn Target, &KyvernoClusterPolicy] {
+        let folder = Folder(std::env::temp_dir().join(format!("psp-migrate-speed-{}", std::process::id())));
+        let emission = target.emit(&Plan::new(&cluster, Options::default()));
+        let documents: Vec<Value> = emission.documents.iter().map(|emitted| emitted.document.clone()).collect();
+        for emitted in &emission.documents {
+            write(&folder.0.join("policies").join(&emitted.file), &to_yaml(&emitted.document).unwrap());
+        }
+        let requests: Vec<Owned> = requests(case).into_iter().cycle().take(1000).collect();
+        write(&folder.0.join("user.yaml"), &user_info(&requests[0]));
+        let apply = |count: usize| {
+            let pods = requests.iter().take(count).enumerate().map(|(index, owned)| owned.named(index, &requests[0]));
+            let pods: Vec<String> = pods.map(|pod| to_yaml(&pod).unwrap()).collect();
+            write(&folder.0.join("pods.yaml"), &pods.join("---\n"));
+            let path = |name: &str| folder.0.join(name);
+            let start = Instant::now();
+            let mut command = Command::new(&kyverno);
+            command
+                .args(["apply", "--remove-color", "--policy-report", "--output-format", "json"])
+                .arg(path("policies"));
+            let run = command.arg("-r").arg(path("pods.yaml")).arg("-u").arg(path("user.yaml")).output().unwrap();
+            assert!(String::from_utf8_lossy(&run.stdout).contains("ClusterReport"), "{:?}", run);
+            start.elapsed()
+        };
+        let theirs = (apply(requests.len()).saturating_sub(apply(1))).as_secs_f64() / (requests.len() - 1) as f64;
+        let decider = target.read(&documents, &Context { namespaces: &[], rbac: cluster.rbac(), target_minor: 37 });
+        let start = Instant::now();
+        let denied = requests.iter().filter(|owned| !decider.decide(&owned.request()).allowed).count();
+        let ours = start.elapsed().as_secs_f64() / requests.len() as f64;
+        eprintln!(
+            "{}: kyverno apply {:.0} pods/s, here {:.0} pods/s ({denied} of {} denied): {:.0} times as many",
+            target.name(),
+            1.0 / theirs,
+            1.0 / ours,
+            requests.len(),
+            theirs / ours,
+        );
+        assert!(cfg!(debug_assertions) || theirs / ours >= 200.0, "{} is too slow", target.name());
+    }
+}
+
+fn user_info(owned: &Owned) -> String {
+    to_yaml(&json!({
+        "apiVersion": "cli.kyverno.io/v1alpha1", "kind": "UserInfo",
+        "userInfo": {"username": owned.user, "groups": owned.groups},
+    }))
+    .unwrap()
+}
+
 /// Writes the documents of a case and the test files that expect what is decided here.
 fn write_case(folder: &Path, case: &Value, target: &dyn Target, counts: &mut Counts) {
     let cluster = cluster(case);
@@ -137,6 +195,7 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
+#[derive(Clone)]
 struct Owned {
     namespace: String,
     user: String,
@@ -166,6 +225,15 @@ fn requests(case: &Value) -> Vec<Owned> {
 }
 
 impl Owned {
+    /// The pod under a name of its own.
+    fn named(&self, index: usize, other: &Self) -> Value {
+        let mut pod = self.pod.clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"] = json!({"name": format!("pod-{index}"), "namespace": other.namespace});
+        pod
+    }
+
     fn request(&self) -> AdmissionRequest<'_> {
         AdmissionRequest {
             namespace: &self.namespace,

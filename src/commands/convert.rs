@@ -16,7 +16,7 @@ use crate::input::{Inventory, objects_in_text};
 use crate::pairing;
 use crate::plan::Plan;
 use crate::report::conversion;
-use crate::report::style::{GOOD, HEAD, paint};
+use crate::report::style::{GOOD, HEAD, NOTE, paint};
 use crate::requests::PodRequest;
 use crate::targets::{self, AdmissionRequest, Emission, Target, TestCase};
 use crate::yaml::to_yaml;
@@ -106,6 +106,9 @@ fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission
         return print_diff(folder);
     }
     let changes = folder.write(arguments.force)?;
+    for warning in emissions.iter().flat_map(|(_, emission)| &emission.warnings) {
+        anstream::eprintln!("{}: {warning}", paint(NOTE, "warning"));
+    }
     let gaps: usize = emissions.iter().map(|(_, emission)| emission.gaps.len()).sum();
     anstream::eprintln!(
         "{}: {} written, {} unchanged, {} removed; {}; next: `psp-migrate verify … --against {}`",

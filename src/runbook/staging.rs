@@ -96,10 +96,23 @@ fn staged(document: &Value) -> Option<Value> {
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => json!({"matchResources": selector}),
         ("constraints.gatekeeper.sh", _) => json!({"match": selector}),
         ("policies.kyverno.io", "ValidatingPolicy") => json!({"matchConstraints": selector}),
+        ("kyverno.io", "ClusterPolicy") => json!({"rules": selected_rules(document)}),
         _ => return None,
     };
     let name = document.pointer("/metadata/name")?.as_str()?;
     Some(json!({"metadata": {"name": format!("{name}{SUFFIX}")}, "spec": spec}))
+}
+
+/// The rules of a ClusterPolicy, each restricted to labelled namespaces.
+fn selected_rules(document: &Value) -> Vec<Value> {
+    let mut rules = document.pointer("/spec/rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    for rule in &mut rules {
+        let blocks = rule.pointer_mut("/match/any").and_then(Value::as_array_mut).into_iter().flatten();
+        for resources in blocks.filter_map(|block| block.get_mut("resources")?.as_object_mut()) {
+            resources.insert("namespaceSelector".to_owned(), json!({"matchLabels": {LABEL: "true"}}));
+        }
+    }
+    rules
 }
 
 #[cfg(test)]

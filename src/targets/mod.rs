@@ -92,6 +92,8 @@ pub struct Emission {
     pub gaps: Vec<Gap>,
     /// What the reader of the report must know, one sentence each: which form was chosen and why, what it freezes.
     pub notes: Vec<String>,
+    /// What must be told at once, besides in the report.
+    pub warnings: Vec<String>,
 }
 
 /// One emitted document.

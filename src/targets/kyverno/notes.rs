@@ -53,13 +53,13 @@ pub(super) const INSTALLATION: [&str; 6] = [
     "Mutating webhooks that run after Kyverno's can change a pod once more. The validating policy judges what they leave.",
 ];
 
+/// What whoever converts to ClusterPolicies must know.
+pub(super) const NOT_FOR_LONG: &str = "Kyverno 1.20 does not execute ClusterPolicies: after an upgrade every pod is let \
+    through, and nothing says so; move to the target `kyverno` before";
+
 /// The notes of an emission of ClusterPolicies.
 pub(super) fn cluster_policy_notes(plan: &Plan<'_>) -> Vec<String> {
-    let mut notes = vec![
-        "Kyverno 1.20 does not execute ClusterPolicies: after an upgrade every pod is let through, and nothing says so. \
-         Move to the target `kyverno` before."
-            .to_owned(),
-    ];
+    let mut notes = vec![format!("{NOT_FOR_LONG}.")];
     notes.extend(self::notes(plan));
     if plan.options.kyverno_minor < 13 {
         notes.push(

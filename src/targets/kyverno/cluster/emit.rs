@@ -12,7 +12,7 @@ use crate::targets::cel_policies::gaps::empty_groups;
 use crate::targets::cel_policies::rules::{Variables, add_rules};
 use crate::targets::cel_policies::{CHANGES_THE_POD, POINTER, fills_something, frozen, message};
 use crate::targets::cel_rules::{self, Names};
-use crate::targets::kyverno::notes::cluster_policy_notes;
+use crate::targets::kyverno::notes::{NOT_FOR_LONG, cluster_policy_notes};
 use crate::targets::{Emission, Emitted, Gap};
 
 /// What the documents are called.
@@ -29,7 +29,7 @@ pub(in super::super) fn emission(plan: &Plan<'_>) -> Emission {
     if !plan.policies.is_empty() && (plan.options.annotate || plan.policies.iter().any(fills_something)) {
         match mutating(plan) {
             Ok(document) => documents.push(("psp-kyverno-mutating-clusterpolicy.yaml", document)),
-            Err(gap) => gaps.push(gap),
+            Err(policy) => gaps.push(unsayable(policy)),
         }
     }
     documents.extend(validating(plan));
@@ -39,6 +39,7 @@ pub(in super::super) fn emission(plan: &Plan<'_>) -> Emission {
         documents: documents.into_iter().map(emitted).collect(),
         gaps,
         notes: cluster_policy_notes(plan),
+        warnings: vec![NOT_FOR_LONG.to_owned()],
         ..Emission::default()
     }
 }
@@ -141,8 +142,8 @@ fn admit(plan: &Plan<'_>, refuses: bool, matches: Value) -> Value {
     rule
 }
 
-/// The choice and the fills, rule by rule.
-fn mutating(plan: &Plan<'_>) -> Result<Value, Gap> {
+/// The choice and the fills, rule by rule; or the policy that cannot be said.
+fn mutating<'p>(plan: &'p Plan<'_>) -> Result<Value, &'p str> {
     let mut rules = vec![unmark("forget-claims")];
     let (mut untouched, mut filled, mut fills) = (Vec::new(), Vec::new(), Vec::new());
     let copies = plan.policies.iter().any(|policy| policy.fills.contains(&Fill::CopySeccompToAnnotation));
@@ -151,23 +152,23 @@ fn mutating(plan: &Plan<'_>) -> Result<Value, Gap> {
         false => Condition::Constant(true),
     };
     for (index, policy) in plan.policies.iter().enumerate() {
-        let conditions = admits(policy).ok_or_else(|| unsayable(policy))?;
-        let settled = settled(policy).ok_or_else(|| unsayable(policy))?;
+        let conditions = admits(policy).ok_or(policy.name)?;
+        let settled = settled(policy).ok_or(policy.name)?;
         let name = |kind: &str| format!("{kind}-{:03}", index + 1);
         let first = conditions.iter().cloned().chain([settled, not_copied.clone()]).collect();
         untouched.extend(mark(&name("choose"), policy.name, first));
         filled.extend(mark(&name("choose-to-fill"), policy.name, conditions));
-        fills.extend(fill_rules(policy, &name("fill"), &chosen(policy.name)).ok_or_else(|| unsayable(policy))?);
+        fills.extend(fill_rules(policy, &name("fill"), &chosen(policy.name)).ok_or(policy.name)?);
     }
     rules.extend(untouched.into_iter().chain(filled).chain(fills));
     rules.extend((!plan.options.annotate).then(|| unmark("forget-choice")));
     Ok(document(MUTATING, true, rules))
 }
 
-fn unsayable(policy: &PlannedPolicy<'_>) -> Gap {
+fn unsayable(policy: &str) -> Gap {
     Gap {
         code: "choice-unsayable",
-        policy: Some(policy.name.to_owned()),
+        policy: Some(policy.to_owned()),
         control: None,
         message: "what the policy demands cannot be said in JMESPath, so nothing is filled in: write the values into the manifests"
             .to_owned(),
