@@ -1,6 +1,6 @@
 //! From changes to edits of the text, and from edits to the new text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde_json::Value;
@@ -27,11 +27,13 @@ struct Added<'t> {
 struct Edits<'t> {
     edits: Vec<Edit>,
     added: BTreeMap<usize, Added<'t>>,
+    /// The aliases that are written out, by the byte at which they begin: two changes below one are one edit.
+    aliases: BTreeSet<usize>,
 }
 
 /// The text after the changes; `None` for a change that has no place in it.
 pub(super) fn edited(text: &str, tree: &Tree, expected: &Value, changes: &[&Change]) -> Option<String> {
-    let style = Style { text, is_json: text.trim_start().starts_with(['{', '[']) && serde_like(text) };
+    let style = Style::of(text);
     let mut edits = Edits::default();
     for change in changes {
         edits.take(&style, tree, expected, change)?;
@@ -73,14 +75,15 @@ impl<'t> Edits<'t> {
                 (Kind::List { items, .. }, Segment::Index(index)) => items.get(*index)?,
                 (Kind::Alias, _) => {
                     let whole = value_at(expected, change.path.0.get(..depth)?)?;
-                    return self.edit(Edit { at: node.start..node.end, text: flow(whole, style.is_json) });
+                    if self.aliases.insert(node.start) {
+                        self.edits.push(Edit { at: node.start..node.end, text: flow(whole, style.is_json) });
+                    }
+                    return Some(());
                 }
                 _ => return None,
             };
         }
-        for edit in style.set(node, change)? {
-            self.edit(edit)?;
-        }
+        self.edits.extend(style.set(node, change)?);
         Some(())
     }
 
@@ -91,23 +94,24 @@ impl<'t> Edits<'t> {
         }
         Some(())
     }
-
-    /// Two changes below one alias are one edit.
-    fn edit(&mut self, edit: Edit) -> Option<()> {
-        if !self.edits.iter().any(|known| known.at == edit.at && known.text == edit.text && !edit.at.is_empty()) {
-            self.edits.push(edit);
-        }
-        Some(())
-    }
 }
 
 /// How the text is written.
 struct Style<'a> {
     text: &'a str,
     is_json: bool,
+    /// No blank stands after a colon.
+    is_tight: bool,
+    newline: &'static str,
 }
 
-impl Style<'_> {
+impl<'a> Style<'a> {
+    fn of(text: &'a str) -> Self {
+        let is_json = text.trim_start().starts_with(['{', '[']) && serde_like(text);
+        let is_tight = is_json && !text.contains("\": ");
+        Self { text, is_json, is_tight, newline: if text.contains("\r\n") { "\r\n" } else { "\n" } }
+    }
+
     /// The text between the beginning of its line and a byte.
     fn before(&self, byte: usize) -> Option<&str> {
         let head = self.text.get(..byte)?;
@@ -117,10 +121,6 @@ impl Style<'_> {
     /// Blanks as far as a byte stands from the beginning of its line.
     fn indent(&self, byte: usize) -> Option<String> {
         Some(" ".repeat(self.before(byte)?.chars().count()))
-    }
-
-    fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
     }
 
     fn add(&self, added: &Added<'_>) -> Option<Edit> {
@@ -148,10 +148,10 @@ impl Style<'_> {
         for (key, value) in &added.entries {
             if own_lines && self.is_json {
                 let unit = self.unit(added.map.start, indent)?;
-                let value = pretty(value, indent, unit, self.newline());
-                text += &format!(",{}{indent}{}: {value}", self.newline(), flow(&Value::from(key.as_str()), true));
+                let value = pretty(value, indent, unit, self.newline);
+                text += &format!(",{}{indent}{}: {value}", self.newline, flow(&Value::from(key.as_str()), true));
             } else if own_lines {
-                text += &format!(",{}{indent}{}", self.newline(), self.pair(key, value));
+                text += &format!(",{}{indent}{}", self.newline, self.pair(key, value));
             } else {
                 text += &format!(", {}", self.pair(key, value));
             }
@@ -167,13 +167,13 @@ impl Style<'_> {
     }
 
     fn pair(&self, key: &str, value: &Value) -> String {
-        let separator = if self.is_json && !self.text.contains("\": ") { ":" } else { ": " };
+        let separator = if self.is_tight { ":" } else { ": " };
         format!("{}{separator}{}", flow(&Value::from(key), self.is_json), flow(value, self.is_json))
     }
 
     /// Lines after the line on which a value ends.
     fn after(&self, last: &Node, lines: &str) -> Option<Edit> {
-        let lines = if self.newline() == "\n" { lines.to_owned() } else { lines.replace('\n', self.newline()) };
+        let lines = if self.newline == "\n" { lines.to_owned() } else { lines.replace('\n', self.newline) };
         let at = match last.kind {
             Kind::Scalar { is_block: true, keeps_blank_lines } => self.after_block(last.end, keeps_blank_lines)?,
             _ => {
@@ -182,7 +182,7 @@ impl Style<'_> {
             }
         };
         let is_open = at == self.text.len() && !self.text.ends_with('\n');
-        let text = if is_open { format!("{}{}", self.newline(), lines.trim_end()) } else { lines };
+        let text = if is_open { format!("{}{}", self.newline, lines.trim_end()) } else { lines };
         Some(Edit { at: at..at, text })
     }
 
@@ -223,17 +223,15 @@ impl Style<'_> {
             if old.get(next) == Some(value) {
                 next += 1;
             } else if let Some(dash) = dashes.get(next) {
-                edits.push(Edit {
-                    at: *dash..*dash,
-                    text: format!("- {}{}{indent}", flow(value, false), self.newline()),
-                });
+                edits
+                    .push(Edit { at: *dash..*dash, text: format!("- {}{}{indent}", flow(value, false), self.newline) });
             } else {
                 tail += &format!("{indent}- {}\n", flow(value, false));
             }
         }
         if next < old.len() {
             let lines: Vec<String> = new.iter().map(|value| format!("- {}", flow(value, false))).collect();
-            let text = lines.join(&format!("{}{indent}", self.newline()));
+            let text = lines.join(&format!("{}{indent}", self.newline));
             return Some(vec![Edit { at: first..last.end, text }]);
         }
         if !tail.is_empty() {

@@ -7,7 +7,7 @@ mod edit;
 mod print;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub fn rewrite(file: &Arc<str>, text: &str, replacements: &[Replacement<'_>]) ->
         replacements.iter().enumerate().map(|(index, it)| (it.before.to_string(), index)).collect();
     let starts = line_starts(text);
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
-    let (mut written, mut refused) = (Vec::new(), Vec::new());
+    let (mut written, mut refused) = (BTreeSet::new(), BTreeSet::new());
     for raw in Documents::new(text.as_bytes(), Arc::clone(file)).flatten() {
         let Some(offset) = usize::try_from(raw.first_line).ok().and_then(|line| starts.get(line - 1)) else { continue };
         for section in values(&raw).unwrap_or_default() {
@@ -60,9 +60,7 @@ pub fn rewrite(file: &Arc<str>, text: &str, replacements: &[Replacement<'_>]) ->
     }
     out.push_str(text.get(done..).unwrap_or_default());
     refused.extend((0..replacements.len()).filter(|index| !written.contains(index)));
-    refused.sort_unstable();
-    refused.dedup();
-    Rewritten { text: out, refused }
+    Rewritten { text: out, refused: refused.into_iter().collect() }
 }
 
 /// The bytes at which lines begin; a byte order mark belongs to no line.
@@ -115,8 +113,8 @@ fn changed(raw: &RawDocument, section: &Section<'_>, matched: &[Matched]) -> (St
     accept(raw, section, &all, &mut accepted);
     match edited(raw, section, &accepted) {
         Some(text) => {
-            let is_accepted = |index: &usize| accepted.iter().any(|it| it.index == *index);
-            (text, matched.iter().map(|it| it.index).filter(|index| !is_accepted(index)).collect())
+            let accepted: BTreeSet<usize> = accepted.iter().map(|it| it.index).collect();
+            (text, matched.iter().map(|it| it.index).filter(|index| !accepted.contains(index)).collect())
         }
         None => (section.text.to_owned(), matched.iter().map(|it| it.index).collect()),
     }

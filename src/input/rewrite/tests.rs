@@ -146,6 +146,20 @@ items:
 }
 
 #[test]
+fn a_dump_of_a_cluster_is_rewritten_element_by_element() {
+    let pod = |name: &str, more: &str| {
+        format!(
+            "        {{\n            \"apiVersion\": \"v1\",\n            \"kind\": \"Pod\",\n            \"metadata\": {{\"name\": \"{name}\"}},\n            \"spec\": {{\"containers\": [{{\"name\": \"{name}\"{more}}}]}}\n        }}"
+        )
+    };
+    let dump = |more: &str| {
+        let pods = [pod("a", more), pod("b", more)].join(",\n");
+        format!("{{\n    \"apiVersion\": \"v1\",\n    \"items\": [\n{pods}\n    ],\n    \"kind\": \"List\"\n}}\n")
+    };
+    check(&dump(""), harden, &dump(", \"securityContext\": {\"allowPrivilegeEscalation\": false}"));
+}
+
+#[test]
 fn blocks_that_end_together_go_on_from_the_inside() {
     let text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n";
     let both = |pod: &mut Value| {
