@@ -12,7 +12,7 @@ use psp_migrate::targets::vap::Vap;
 use psp_migrate::targets::{TARGETS, Target};
 use serde_json::Value;
 use support::mutants::{expressions, without_a_part};
-use support::sides::Sides;
+use support::sides::{Sides, takes_all};
 
 const CASES: [&str; 3] = ["docker-socket", "choice-by-name", "fills"];
 
@@ -78,9 +78,16 @@ fn every_label_that_asks_for_something_is_missed() {
     let decide = |documents: &[Value]| case.sides.decide(*target, documents, &case.options, &case.requests);
     let before = decide(&documents);
     let mut missed = 0;
+    let labels = |document: &Value| {
+        let labels = document["metadata"]["labels"].as_object().cloned().unwrap_or_default();
+        let levels =
+            ["enforce", "audit", "warn"].map(|mode| labels.get(&format!("pod-security.kubernetes.io/{mode}")).cloned());
+        levels.map(|level| level.unwrap_or_default())
+    };
+    let defaults = &documents.iter().find(|it| it["kind"] == "AdmissionConfiguration").unwrap()["plugins"][0];
+    let defaults = ["enforce", "audit", "warn"].map(|mode| defaults["configuration"]["defaults"][mode].clone());
     for (index, document) in documents.iter().enumerate() {
-        let text = document.to_string();
-        if !text.contains("baseline") && !text.contains("restricted") {
+        if labels(document) == defaults {
             continue;
         }
         let mut rest = documents.clone();
@@ -103,7 +110,7 @@ fn every_part_of_an_expression_is_missed() {
         let case = Case::read(name, Options { rbac: Some(mode), ..Options::default() });
         let documents = case.documents(&Vap);
         for (document, pointer, expression) in expressions(&documents) {
-            for (part, mutant) in without_a_part(&expression) {
+            for (part, mutant) in without_a_part(&expression).into_iter().step_by(if takes_all() { 1 } else { 7 }) {
                 let mut changed = documents.clone();
                 *changed[document].pointer_mut(&pointer).unwrap() = mutant.clone().into();
                 if case.sides.any_disagreement(&Vap, &changed, &case.options, &case.requests) {
@@ -116,5 +123,5 @@ fn every_part_of_an_expression_is_missed() {
     }
     eprintln!("{missed} parts are missed");
     assert!(survivors.is_empty(), "{} are not:\n{}", survivors.len(), survivors.join("\n"));
-    assert!(missed > 100, "too few parts");
+    assert!(missed > 20, "too few parts");
 }

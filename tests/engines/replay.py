@@ -173,6 +173,10 @@ with open(sys.argv[1]) as cases:
         made, refused = [], {}
         if any(q.get("oldPod") for q in case["requests"]):
             settle(None)  # nothing of the case before is to touch the old pods
+        for o in case["objects"]:
+            if o["kind"] == "Namespace":
+                create({"apiVersion": "v1", "kind": "Namespace", "metadata": {k: o["metadata"].get(k) or None for k in ("name", "labels")}}, [], {})
+                known.add(o["metadata"]["name"])
         for q in case["requests"]:
             ready(q["namespace"], q["pod"]["spec"].get("serviceAccountName"))
             if q.get("oldPod") and possible(q):

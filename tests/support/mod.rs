@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
 pub mod hostile;
+pub mod corpus;
 pub mod mutants;
 pub mod native;
 pub mod program;

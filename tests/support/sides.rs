@@ -47,9 +47,14 @@ impl Sides {
         Plan::new(&self.cluster, options).with_input(&self.namespaces, &self.given)
     }
 
+    /// The given requests by everybody.
+    pub fn given_requests(&self) -> Vec<PodRequest> {
+        pairing::with_every_requester(&self.cluster, &self.given)
+    }
+
     /// The given requests by everybody, and those around the policies' limits.
     pub fn requests(&self, options: &Options) -> Vec<PodRequest> {
-        let mut requests = pairing::with_every_requester(&self.cluster, &self.given);
+        let mut requests = self.given_requests();
         requests.extend(pairing::boundary(&self.cluster, &self.plan(options.clone()), &self.namespaces));
         requests
     }
