@@ -100,8 +100,8 @@ fn server_case_with(case: &Value, options: Options) -> Value {
     let objects = case["objects"].as_array().unwrap();
     let policies = objects.iter().filter(|object| object["kind"] == "PodSecurityPolicy");
     // No controller aggregates roles on that server, and its own roles exist.
-    let options = RbacOptions { aggregate: false, bootstrap: true };
-    let cluster = Cluster::new(policies, objects, Release::default(), options).unwrap();
+    let rbac = RbacOptions { aggregate: false, bootstrap: true };
+    let cluster = Cluster::new(policies, objects, Release::default(), rbac).unwrap();
     let mode = options.rbac;
     let plan = Plan::new(&cluster, options);
     let documents: Vec<Value> = Vap.emit(&plan).documents.into_iter().map(|emitted| emitted.document).collect();
@@ -167,9 +167,8 @@ fn worked_example() -> Value {
     let Inventory { policies, cluster_roles, cluster_role_bindings, .. } = &inventory;
     let objects = policies.iter().chain(cluster_roles).chain(cluster_role_bindings);
     let attacker = impersonated("system:serviceaccount:psp-example:malicious-user", &[]);
-    let requests = sides.given.iter().map(|request| {
-        request_json(&PodRequest { requester: attacker.clone(), ..request.clone() })
-    });
+    let requests =
+        sides.given.iter().map(|request| request_json(&PodRequest { requester: attacker.clone(), ..request.clone() }));
     let case = json!({
         "id": "worked example",
         "objects": objects.map(|object| object.value.clone()).collect::<Vec<_>>(),
@@ -286,7 +285,8 @@ fn policies_from_files_are_in_force_before_anybody_creates_them() {
     let script = std::env::var_os("PSP_MIGRATE_CLUSTER").expect("PSP_MIGRATE_CLUSTER is the server's script");
     let folder = std::env::temp_dir().join(format!("psp-migrate-static-{}", std::process::id()));
     let out = folder.to_str().unwrap();
-    let converted = run(&["convert", "golden/convert/static-manifests/input", "--to", "vap", "--static-manifests", "-o", out]);
+    let converted =
+        run(&["convert", "golden/convert/static-manifests/input", "--to", "vap", "--static-manifests", "-o", out]);
     assert_eq!(converted.code, 0, "{}", converted.stderr);
     let configuration = folder.join("admission-configuration.yaml");
     let text = fs::read_to_string(&configuration).unwrap().replace("/etc/kubernetes/psp-migrate", out);

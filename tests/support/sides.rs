@@ -10,7 +10,7 @@ use psp_migrate::plan::{Options, Plan};
 use psp_migrate::rbac::RbacOptions;
 use psp_migrate::release::Release;
 use psp_migrate::requests::{PodRequest, RequestReader};
-use psp_migrate::targets::{AdmissionRequest, Context, Target, TargetVerdict};
+use psp_migrate::targets::{Context, TARGETS, Target, TargetVerdict};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -123,8 +123,13 @@ impl Sides {
         let context =
             Context { namespaces: &self.namespaces, rbac: self.cluster.rbac(), target_minor: options.target_minor };
         let decider = target.read(documents, &context);
-        requests.par_iter().map(|request| decider.decide(&AdmissionRequest::from(request))).collect()
+        requests.par_iter().map(|request| decider.decide(&request.into())).collect()
     }
+}
+
+/// The targets that deny what PodSecurityPolicy denies: labels say less.
+pub fn judges() -> impl Iterator<Item = &'static dyn Target> {
+    TARGETS.iter().copied().filter(|target| target.judges() && target.name() != "psa")
 }
 
 /// A debug build takes samples; a release build, or `PSP_MIGRATE_ALL=1`, takes everything.
