@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
-pub mod hostile;
 pub mod corpus;
+pub mod hostile;
 pub mod mutants;
 pub mod native;
 pub mod program;

@@ -1,7 +1,7 @@
 //! Reads policies and bindings: expressions compiled once, types checked, bindings found by name.
 
 use super::super::lint::{self, Env, Finding, Host, Role};
-use super::shape;
+use super::{namespace, shape};
 use crate::cel::library::KYVERNO;
 use crate::cel::{Program, Variables};
 use serde_json::Value as Json;
@@ -46,6 +46,8 @@ pub struct Policy {
     pub mutations: Vec<Mutation>,
     /// Any of these and the policy is not evaluated.
     pub refusals: Vec<Refusal>,
+    /// Whether more than the namespace's name matters.
+    pub asks_namespace: bool,
 }
 
 /// One of `spec.validations`.
@@ -98,14 +100,8 @@ impl Policies {
 
     /// Everything that policies say in CEL: policy name, and the expression.
     pub fn programs(&self) -> impl Iterator<Item = (&str, &Program)> {
-        self.validating.iter().chain(&self.mutating).flat_map(|policy| {
-            let validations = policy.validations.iter();
-            let all = policy.variables.iter().map(|(_, program)| program).chain(&policy.match_conditions);
-            let all = all.chain(validations.flat_map(|v| std::iter::once(&v.program).chain(&v.message_expression)));
-            let all = all.chain(policy.audit_annotations.iter().map(|(_, program)| program));
-            all.chain(policy.mutations.iter().map(|mutation| &mutation.program))
-                .map(|program| (policy.name.as_str(), program))
-        })
+        let all = self.validating.iter().chain(&self.mutating);
+        all.flat_map(|policy| policy.programs().map(|program| (policy.name.as_str(), program)))
     }
 }
 
@@ -117,6 +113,7 @@ impl Policy {
         for (field, finding) in std::iter::once(document).chain(&policy.bindings).flat_map(shape::refused) {
             policy.refusals.push(Refusal { policy: policy.name.clone(), field, finding });
         }
+        policy.asks_namespace = namespace::matters(&policy);
         policy
     }
 
@@ -141,7 +138,18 @@ impl Policy {
             document: document.clone(),
             variables,
             refusals: reader.refusals,
+            asks_namespace: false,
         }
+    }
+
+    /// Everything that the policy says in CEL.
+    pub fn programs(&self) -> impl Iterator<Item = &Program> {
+        let variables = self.variables.iter().map(|(_, program)| program);
+        let validations =
+            self.validations.iter().flat_map(|v| std::iter::once(&v.program).chain(&v.message_expression));
+        let annotations = self.audit_annotations.iter().map(|(_, program)| program);
+        let mutations = self.mutations.iter().map(|mutation| &mutation.program);
+        variables.chain(&self.match_conditions).chain(validations).chain(annotations).chain(mutations)
     }
 
     /// Whether errors deny.

@@ -13,20 +13,25 @@ use serde_json::{Map, Value as Json};
 ///
 /// A selector that does not parse.
 pub(crate) fn matches(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {
-    let rules = |field: &str| constraints.get(field).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     let namespace = match_namespace(constraints, request, surroundings);
     let object = match_object(constraints, request);
     if namespace == Ok(false) || object == Ok(false) {
         return Ok(false);
     }
-    if rules("excludeResourceRules").iter().any(|rule| rule_matches(rule, request)) {
-        return Ok(false);
-    }
-    let included = rules("resourceRules");
-    if !included.is_empty() && !included.iter().any(|rule| rule_matches(rule, request)) {
+    if !selects_resource(constraints, request) {
         return Ok(false);
     }
     Ok(namespace? && object?)
+}
+
+/// Whether the rules of these constraints select the request, selectors aside.
+pub(super) fn selects_resource(constraints: &Json, request: &Request) -> bool {
+    let rules = |field: &str| constraints.get(field).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+    if rules("excludeResourceRules").iter().any(|rule| rule_matches(rule, request)) {
+        return false;
+    }
+    let included = rules("resourceRules");
+    included.is_empty() || included.iter().any(|rule| rule_matches(rule, request))
 }
 
 fn match_namespace(constraints: &Json, request: &Request, surroundings: &Surroundings<'_>) -> Result<bool, String> {

@@ -9,6 +9,7 @@ mod document;
 pub(crate) mod matching;
 mod merge;
 mod mutating;
+mod namespace;
 mod outcome;
 mod params;
 mod phase;

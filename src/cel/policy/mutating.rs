@@ -8,7 +8,7 @@ use super::document::{Mutation, MutationKind, Policies, Policy, text};
 use super::outcome::{AdmissionOutcome, Denial};
 use super::phase::{Matching, Phase, match_conditions};
 use super::request::{Request, Surroundings};
-use super::{matching, merge, params};
+use super::{matching, merge, namespace, params};
 use crate::cel::cost::{self, Budget, OutOfBudget};
 use crate::cel::{EvalError, Scope, Value};
 use crate::field_error::go_quote;
@@ -36,6 +36,7 @@ impl Policies {
         if request.object.is_null() || request.operation == "DELETE" {
             return outcome;
         }
+        namespace::note_unknown(&self.mutating, request, surroundings, &mut outcome);
         let invocations = self.invocations(request, surroundings, &mut outcome);
         let mut run = Run { request, surroundings, object: request.object.clone(), outcome };
         let again: Vec<&Invocation<'_>> = invocations.iter().filter(|invocation| run.invoke(invocation)).collect();

@@ -6,7 +6,7 @@ use super::document::{Policies, Policy, Validation, text};
 use super::outcome::{AdmissionOutcome, AuditAnnotation, AuditedFailure, Denial};
 use super::phase::{Answer, Matching, Phase, match_conditions};
 use super::request::{Request, Surroundings};
-use super::{matching, params};
+use super::{matching, namespace, params};
 use crate::cel::cost::{self, Budget, OutOfBudget};
 use crate::cel::{Bindings, Scope, Value};
 use serde_json::Value as Json;
@@ -34,6 +34,7 @@ impl Policies {
     /// What the validating policies say to a request, its object taken as it is.
     pub fn validate(&self, request: &Request, surroundings: &Surroundings<'_>) -> AdmissionOutcome {
         let mut outcome = AdmissionOutcome::default();
+        namespace::note_unknown(&self.validating, request, surroundings, &mut outcome);
         for policy in &self.validating {
             let validator = Validator { policy, request, surroundings };
             validator.run(&mut outcome);

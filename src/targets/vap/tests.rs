@@ -237,7 +237,8 @@ fn staged_refuses_where_the_namespace_asks_for_it() {
     let cluster = cluster(&[policy("only", json!({}))], &[]);
     let documents = documents(&emit(&cluster, Options { enforcement: Enforcement::Staged, ..Options::default() }));
     let decide = |labels: Value| {
-        let namespaces = [json!({"metadata": {"name": "default", "labels": labels}})];
+        let known = if labels.is_null() { "other" } else { "default" };
+        let namespaces = [json!({"metadata": {"name": known, "labels": labels}})];
         let context = Context { namespaces: &namespaces, rbac: cluster.rbac(), target_minor: 37 };
         let pod = pod(json!({}));
         let request = AdmissionRequest {
@@ -251,11 +252,12 @@ fn staged_refuses_where_the_namespace_asks_for_it() {
             old_object: None,
         };
         let verdict = NativePolicies::read(&documents, &context).decide(&request);
-        (verdict.allowed, verdict.warnings.len())
+        (verdict.allowed, verdict.warnings.len(), verdict.unsupported.len())
     };
-    assert_eq!(decide(json!({})), (true, 1));
-    assert_eq!(decide(json!({"psp-migrate/enforce": "false"})), (true, 1));
-    assert_eq!(decide(json!({"psp-migrate/enforce": "true"})), (false, 1));
+    assert_eq!(decide(json!({})), (true, 1, 0));
+    assert_eq!(decide(json!({"psp-migrate/enforce": "false"})), (true, 1, 0));
+    assert_eq!(decide(json!({"psp-migrate/enforce": "true"})), (false, 1, 0));
+    assert_eq!(decide(json!(null)).2, 1, "nobody knows the labels of a namespace that was not given");
 }
 
 #[test]

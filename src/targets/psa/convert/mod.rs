@@ -18,7 +18,7 @@ mod subjects;
 
 use serde_json::Value;
 
-use super::{PsaDecider, newest_minor};
+use super::{Level, PsaDecider, newest_minor};
 use crate::input::printable;
 use crate::plan::Plan;
 use crate::targets::{Context, Decider, Emission, Target, api_group};
@@ -67,6 +67,9 @@ impl Target for Psa {
     }
 }
 
+/// The namespace of the cluster's own pods.
+const SYSTEM: &str = "kube-system";
+
 fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<String> {
     let mut notes = vec![
         "a namespace's policies are all that its service accounts, the controllers, and users and groups with a grant there \
@@ -87,6 +90,13 @@ fn notes(plan: &Plan<'_>, advice: &Advice, subjects: &Subjects<'_>) -> Vec<Strin
             advice.elsewhere.labels.enforce
         ),
     ];
+    let is_known = advice.namespaces.iter().any(|advice| advice.namespace == SYSTEM);
+    if !is_known && advice.elsewhere.labels.enforce.level != Level::Privileged {
+        notes.push(format!(
+            "`{SYSTEM}` is not among the input, so the default would hold there too, for the control plane's own pods as well: \
+             give it with `kubectl get namespaces -o yaml`, or add it to `exemptions.namespaces` of admission-configuration.yaml"
+        ));
+    }
     let left_out = subjects.left_out();
     if !left_out.is_empty() {
         let names: Vec<&str> = left_out.iter().map(String::as_str).collect();
