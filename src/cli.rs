@@ -19,19 +19,34 @@ const STYLES: Styles = Styles::styled()
 #[command(name = "psp-migrate", version, styles = STYLES, propagate_version = true, max_term_width = 110)]
 #[command(after_help = "\
 Examples:
-  kubectl get psp,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,namespaces,pods,deployments \\
-    -A -o json > cluster.json
+  kubectl get -A -o json > cluster.json \\
+    psp,clusterroles,clusterrolebindings,roles,rolebindings,sa,ns,po,deploy,sts,ds
   psp-migrate inspect cluster.json
   psp-migrate evaluate cluster.json --pods samples/
 
-Exit codes: 0 done; 1 done, with differences or denials; 2 could not do what was asked, or an input was broken.")]
+Every option can also be set in psp-migrate.toml of the current folder (a line
+`target-version = \"1.34\"`, for one command below `[verify]`) and in the environment
+(PSP_MIGRATE_TARGET_VERSION=1.34). The command line counts before the environment, and that
+before the file.
+
+Exit codes: 0 done; 1 done, with differences or denials; 2 could not do what was asked, or an
+input was broken.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
     /// When to colour the output; NO_COLOR is obeyed
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "PSP_MIGRATE_COLOR")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+    /// Print results and errors only: no warnings, no summary, no progress
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell what was read and made, and show every difference
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// The file with defaults for options [default: psp-migrate.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// The commands.
@@ -45,6 +60,33 @@ pub enum Command {
     Convert(Convert),
     /// Hold the policies of another engine against PodSecurityPolicy, decision by decision
     Verify(Verify),
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
+    /// Print a manual page
+    Man(Man),
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate completions bash > /etc/bash_completion.d/psp-migrate
+  psp-migrate completions zsh > \"${fpath[1]}/_psp-migrate\"
+  psp-migrate completions fish > ~/.config/fish/completions/psp-migrate.fish")]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  psp-migrate man | man -l -
+  psp-migrate man verify > psp-migrate-verify.1")]
+pub struct Man {
+    /// The command to explain [default: psp-migrate itself]
+    pub command: Option<String>,
 }
 
 /// When to colour the output.
@@ -68,7 +110,7 @@ pub struct Input {
     #[arg(long)]
     pub keep_going: bool,
     /// The release of the old server, 1.16 to 1.24, whose rules and wording apply
-    #[arg(long, value_name = "VERSION", default_value = "1.24", env = "PSP_MIGRATE_PSP_VERSION")]
+    #[arg(long, value_name = "VERSION", default_value = "1.24")]
     pub psp_version: Release,
     /// Feature gates of the old server, e.g. `ProcMountType=true`
     #[arg(long, value_name = "GATE=BOOL", value_delimiter = ',')]
@@ -114,7 +156,8 @@ impl Input {
 #[command(after_help = "\
 Examples:
   psp-migrate inspect manifests/
-  kubectl get psp,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts -A -o json | psp-migrate inspect -
+  kubectl get -A -o json psp,clusterroles,clusterrolebindings,roles,rolebindings,sa |
+    psp-migrate inspect -
   psp-migrate inspect manifests/ --format json | jq '.subjects[] | select(.usable != [])'")]
 pub struct Inspect {
     /// What is read.
@@ -234,12 +277,12 @@ pub enum Switch {
 /// What becomes of the policies.
 #[derive(Debug, Args)]
 pub struct Translation {
-    /// The engines to move to: vap, kyverno, kyverno-clusterpolicy, gatekeeper, psa, workloads; may be repeated or separated
-    /// by commas
+    /// The engines to move to, separated by commas: vap, kyverno, kyverno-clusterpolicy, gatekeeper, psa; workloads for
+    /// patches of what is deployed
     #[arg(long = "to", value_name = "TARGET", value_delimiter = ',')]
     pub targets: Vec<String>,
     /// The Kubernetes version of the server that gets the policies, 1.30 to 1.37
-    #[arg(long, value_name = "VERSION", default_value = "1.37", env = "PSP_MIGRATE_TARGET_VERSION", value_parser = target_minor)]
+    #[arg(long, value_name = "VERSION", default_value = "1.37", value_parser = target_minor)]
     pub target_version: u8,
     /// The version of Kyverno that gets the policies, 1.11 to 1.20
     #[arg(long, value_name = "VERSION", default_value = "1.19", env = "PSP_MIGRATE_KYVERNO_VERSION", value_parser = kyverno_minor)]
@@ -320,10 +363,14 @@ impl Translation {
     }
 }
 
+/// The folder that `convert` writes and `verify` reads, if none is named.
+pub const OUTPUT: &str = "out";
+
 /// `convert`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  psp-migrate convert manifests/                     what each engine can keep, and which to take
   psp-migrate convert manifests/ --to vap -o out/
   psp-migrate convert manifests/ --to vap,psa -o out/ --target-version 1.34
   psp-migrate convert manifests/ --to gatekeeper -o out/
@@ -338,7 +385,7 @@ pub struct Convert {
     #[command(flatten)]
     pub translation: Translation,
     /// The folder to write; with several targets each gets a folder of its own in it
-    #[arg(short, long, value_name = "DIR", default_value = "out")]
+    #[arg(short, long, value_name = "DIR", default_value = OUTPUT)]
     pub output: PathBuf,
     /// Also write files with which the engine's own command line tests the policies, as `kyverno test` and `gator verify`
     /// do: the pods that were read, as every requester, and pods at the policies' limits
@@ -359,20 +406,26 @@ pub struct Convert {
     /// Print what would change, and write nothing
     #[arg(long)]
     pub diff: bool,
+    /// Leave it to `verify` to compare decisions, and say in the report that nothing was compared
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// `verify`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  psp-migrate verify manifests/ --pods samples/ --against out/
+  psp-migrate verify manifests/ --pods samples/
+  psp-migrate verify manifests/ --pods samples/ --against policies/ --to vap
   psp-migrate verify manifests/ --pods samples/ --to vap
   psp-migrate verify --pods samples/ --format junit > report.xml
+  psp-migrate verify --pods samples/ --format html > report.html
   psp-migrate verify manifests/ --to vap --write-witnesses witnesses/
 
-Without --against the policies are emitted in memory and read back from their own text. Each pod is put to both sides as
-its real creator would send it, and as somebody of every class of requesters. Then both sides are compared for all pods that
-somebody of any class could send.")]
+With neither --to nor --against, what `psp-migrate convert` wrote into out/ is verified; with --to alone
+the policies are made in memory and read back from their own text. Each pod is put to both sides
+as its real creator would send it, and as somebody of every class of requesters. Then both sides are
+compared for all pods that somebody of any class could send.")]
 pub struct Verify {
     /// What is read.
     #[command(flatten)]
@@ -413,6 +466,8 @@ pub enum VerifyFormat {
     Text,
     /// For a change board.
     Markdown,
+    /// One self-contained page to look at.
+    Html,
     /// One object.
     Json,
     /// For a pipeline.

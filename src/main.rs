@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use psp_migrate::cli::Cli;
 use psp_migrate::commands::{self, Ending};
 
 #[cfg(feature = "mimalloc")]
@@ -11,7 +9,11 @@ use psp_migrate::commands::{self, Ending};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse()) {
+    let cli = match commands::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(why) => return ExitCode::from(why.report()),
+    };
+    match commands::run(cli) {
         Ok(Ending::Equal) => ExitCode::SUCCESS,
         Ok(Ending::Different) => ExitCode::from(1),
         Ok(Ending::Incomplete) => ExitCode::from(2),

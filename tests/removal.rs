@@ -46,7 +46,11 @@ fn values(objects: &[Sourced<Value>]) -> impl Iterator<Item = Value> + '_ {
 
 fn wiring(inventory: &Inventory) -> Vec<Value> {
     let Inventory { cluster_roles, roles, cluster_role_bindings, role_bindings, .. } = inventory;
-    values(cluster_roles).chain(values(roles)).chain(values(cluster_role_bindings)).chain(values(role_bindings)).collect()
+    values(cluster_roles)
+        .chain(values(roles))
+        .chain(values(cluster_role_bindings))
+        .chain(values(role_bindings))
+        .collect()
 }
 
 /// The binding that the runbook makes for the whole cluster.
@@ -150,7 +154,9 @@ fn grants(roles: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
 fn nothing_but_policies_is_taken_away() {
     let (mut gone, mut cut) = (0, 0);
     for (path, inventory) in corpus() {
-        let is_role = |object: &Value| object["kind"].as_str().unwrap().ends_with("Role") && object["metadata"]["name"] != PERMISSIVE;
+        let is_role = |object: &Value| {
+            object["kind"].as_str().unwrap().ends_with("Role") && object["metadata"]["name"] != PERMISSIVE
+        };
         let before: Vec<Value> = wiring(&inventory).into_iter().filter(is_role).collect();
         let (_, after) = stages(&inventory).pop().unwrap();
         let after: Vec<Value> = after.into_iter().filter(is_role).collect();
@@ -172,7 +178,8 @@ fn the_permissive_policy_admits_every_pod_as_it_is() {
     for name in ["psp-boundary", "psp-adversarial"] {
         let recorded = Recorded::read(name);
         for case in &recorded.cases {
-            for request in case["requests"].as_array().unwrap().iter().filter(|request| request.get("oldPod").is_none()) {
+            for request in case["requests"].as_array().unwrap().iter().filter(|request| request.get("oldPod").is_none())
+            {
                 let pod = admission_pod(case, request, "pod");
                 let request = PodRequest {
                     namespace: request["namespace"].as_str().unwrap().to_owned(),
@@ -190,7 +197,8 @@ fn the_permissive_policy_admits_every_pod_as_it_is() {
                 assert_eq!(decision.verdict, Word::Admitted, "{:?} {}", decision.message, request.pod);
                 let untouched = |operation: &Value| operation["path"].as_str().unwrap().starts_with("/metadata");
                 let fills = decision.patch.as_array().unwrap().iter().filter(|operation| !untouched(operation)).count();
-                let by_server = request.pod.to_string().contains("seccomp") || request.pod.to_string().contains("procMount");
+                let by_server =
+                    request.pod.to_string().contains("seccomp") || request.pod.to_string().contains("procMount");
                 assert!(fills == 0 || by_server, "{}", decision.patch);
                 count += 1;
             }

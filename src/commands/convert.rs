@@ -7,22 +7,21 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::folder::Folder;
-use super::output::{counted, report_problems};
+use super::output::{counted, detail, program, report_problems, tell};
 use super::rewriting::{self, NewFiles};
 use super::runbook::Books;
-use super::{Ending, reading, translation};
+use super::{Ending, choices, reading, reporting, translation};
 use crate::cli::Convert;
 use crate::input::{Inventory, objects_in_text};
-use crate::pairing;
 use crate::plan::Plan;
-use crate::report::conversion;
 use crate::report::style::{GOOD, HEAD, NOTE, paint};
+use crate::report::verification::Verification;
 use crate::requests::PodRequest;
 use crate::targets::{self, AdmissionRequest, Emission, Target, TestCase};
 use crate::yaml::to_yaml;
 
 pub(super) fn run(arguments: &Convert) -> Result<Ending> {
-    let targets = translation::targets(&arguments.translation)?;
+    let targets = translation::targets(&arguments.translation.targets, &arguments.translation)?;
     let inventory = reading::inventory(&arguments.input.paths)?;
     let broken = report_problems(&inventory.problems);
     if broken && !arguments.input.keep_going {
@@ -36,21 +35,20 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
         .with_input(&namespaces, &requests)
         .with_manifests(&manifests);
     let books = Books::new(arguments, &inventory, &plan);
+    let source = reporting::Source { inventory: &inventory, cluster: &cluster, plan: &plan };
+    if targets.is_empty() {
+        return choices::run(arguments, &source);
+    }
+    let asked = source.asked(arguments.with_tests || !arguments.no_verify, true);
     let mut files = BTreeMap::new();
     let (mut emissions, mut in_place) = (Vec::new(), Vec::new());
-    let mut asked = None;
     for target in &targets {
         let mut emission = target.emit(&plan);
         let prefix = if targets.len() > 1 { format!("{}/", target.name()) } else { String::new() };
         add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
         if arguments.with_tests {
-            let asked = asked.get_or_insert_with(|| {
-                let mut asked = pairing::with_every_requester(&cluster, &requests);
-                asked.extend(pairing::boundary(&cluster, &plan, &namespaces));
-                asked
-            });
             let named = named_as_written(&emission, arguments.bundle, *target);
-            add_tests(&mut files, &prefix, &named, &plan, asked, *target)?;
+            add_tests(&mut files, &prefix, &named, &plan, &asked.requests, *target)?;
         }
         files
             .extend(books.files(*target, &emission)?.into_iter().map(|(name, text)| (format!("{prefix}{name}"), text)));
@@ -61,13 +59,14 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
         } else {
             files.extend(new.below(&prefix));
         }
-        emissions.push((target.name(), emission));
+        emissions.push((*target, emission));
     }
-    files.insert("report.md".to_owned(), conversion::markdown(&cluster, &emissions));
-    files.insert(
-        "report.json".to_owned(),
-        serde_json::to_string_pretty(&conversion::json(&cluster, &emissions))? + "\n",
-    );
+    let verification =
+        if arguments.no_verify { Verification::default() } else { source.verification(&emissions, &asked)? };
+    let report = source.report(emissions.iter().map(|(target, emission)| (*target, Some(emission))), verification);
+    files.insert("report.md".to_owned(), report.markdown());
+    files.insert("report.json".to_owned(), serde_json::to_string_pretty(&report.json())? + "\n");
+    files.insert("report.html".to_owned(), report.html());
     let folder = Folder { root: &arguments.output, files };
     let ending = finish(arguments, &folder, &emissions)?;
     rewrite_in_place(arguments, &in_place)?;
@@ -86,16 +85,13 @@ fn rewrite_in_place(arguments: &Convert, new: &[NewFiles]) -> Result<()> {
         }
         new.write_in_place()?;
         if !new.files.is_empty() {
-            anstream::eprintln!(
-                "{} rewritten in place, each with a backup beside it",
-                counted(new.files.len(), "file")
-            );
+            tell(format!("{} rewritten in place, each with a backup beside it", counted(new.files.len(), "file")));
         }
     }
     Ok(())
 }
 
-fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission)]) -> Result<Ending> {
+fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&dyn Target, Emission)]) -> Result<Ending> {
     if arguments.dry_run {
         for (name, text) in &folder.files {
             anstream::println!("{}\n{text}", paint(HEAD, format!("# {}", folder.root.join(name).display())));
@@ -109,16 +105,18 @@ fn finish(arguments: &Convert, folder: &Folder<'_>, emissions: &[(&str, Emission
     for warning in emissions.iter().flat_map(|(_, emission)| &emission.warnings) {
         anstream::eprintln!("{}: {warning}", paint(NOTE, "warning"));
     }
+    folder.files.keys().for_each(|name| detail(folder.root.join(name).display()));
     let gaps: usize = emissions.iter().map(|(_, emission)| emission.gaps.len()).sum();
-    anstream::eprintln!(
-        "{}: {} written, {} unchanged, {} removed; {}; next: `psp-migrate verify … --against {}`",
+    tell(format!(
+        "{}: {} written, {} unchanged, {} removed; {}; next: `{} verify … --against {}`",
         paint(GOOD, arguments.output.display()),
         counted(changes.written, "file"),
         changes.unchanged,
         changes.removed,
         if gaps == 0 { "no gaps".to_owned() } else { format!("{}, see report.md", counted(gaps, "gap")) },
+        program(),
         arguments.output.display()
-    );
+    ));
     Ok(Ending::Equal)
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::engine::{Engine, engine};
-use super::output::{counted, report_problems};
+use super::output::{counted, program, report_problems, tell};
 use super::{Ending, reading, translation};
 use crate::cli::{Evaluate, EvaluateFormat, FailOn, Switch};
 use crate::cluster::{Cluster, Ignored};
@@ -223,7 +223,9 @@ impl Totals {
                 parts.push(paint(NOTE, format!("{count} {what}")));
             }
         }
-        anstream::eprintln!("{}: {}; {}", paint(HEAD, counted(self.count(), "request")), parts.join(", "), next);
+        let requests = paint(HEAD, counted(self.count(), "request"));
+        let next = next.replace("`psp-migrate ", &format!("`{} ", program()));
+        tell(format!("{requests}: {}; {next}", parts.join(", ")));
     }
 
     fn next(&self, cluster: &Cluster, arguments: &Evaluate) -> &'static str {

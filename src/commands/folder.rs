@@ -21,6 +21,22 @@ struct Written {
     files: BTreeMap<String, String>,
 }
 
+/// The targets that a folder was written for, as its report tells; none if it holds no report.
+///
+/// # Errors
+/// A report that cannot be read.
+pub(super) fn targets(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join("report.json");
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        bytes => bytes.with_context(|| format!("cannot read `{}`", path.display()))?,
+    };
+    let report: serde_json::Value =
+        serde_json::from_slice(&bytes).with_context(|| format!("`{}` is damaged", path.display()))?;
+    let targets = report.get("targets").and_then(serde_json::Value::as_array).into_iter().flatten();
+    Ok(targets.filter_map(|target| target.get("target")?.as_str().map(str::to_owned)).collect())
+}
+
 /// Files to write below a folder: paths relative to it, with their text.
 pub(super) struct Folder<'a> {
     /// The folder.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::output::{counted, report_problems};
+use super::output::{counted, program, report_problems, tell, width};
 use super::{Ending, reading};
 use crate::admission::Verdict;
 use crate::cli::{Inspect, InspectFormat};
@@ -24,17 +24,25 @@ pub(super) fn run(arguments: &Inspect) -> Result<Ending> {
     let mut problems = std::mem::take(&mut inventory.problems);
     let (requests, more) = requests(&inventory, arguments);
     problems.extend(more);
-    let (pods, more) = tally(&cluster, &requests);
+    let (inspection, more) = inspection(&inventory, &cluster, &requests);
     problems.extend(more);
-    let rbac_objects: Vec<&Sourced<Value>> = reading::rbac_objects(&inventory).collect();
-    let accounts = accounts(&inventory, &rbac_objects, &requests);
-    let inspected =
-        Inspected { cluster: &cluster, policies: &inventory.policies, rbac_objects: &rbac_objects, accounts, pods };
-    let inspection = Inspection::of(&inspected);
     let broken = report_problems(&problems);
     print(&inspection, arguments.format)?;
-    anstream::eprintln!("{}", summary(&inspection, arguments));
+    tell(summary(&inspection, arguments));
     Ok(if broken && !arguments.input.keep_going { Ending::Incomplete } else { Ending::Equal })
+}
+
+/// What there is to say about the policies and the wiring, with what is wrong with requests for pods.
+pub(super) fn inspection(
+    inventory: &Inventory,
+    cluster: &Cluster,
+    requests: &[PodRequest],
+) -> (Inspection, Vec<Problem>) {
+    let (pods, problems) = tally(cluster, requests);
+    let rbac_objects: Vec<&Sourced<Value>> = reading::rbac_objects(inventory).collect();
+    let accounts = accounts(inventory, &rbac_objects, requests);
+    let inspected = Inspected { cluster, policies: &inventory.policies, rbac_objects: &rbac_objects, accounts, pods };
+    (Inspection::of(&inspected), problems)
 }
 
 /// The requests that the pods and workloads stand for.
@@ -134,12 +142,6 @@ fn print(inspection: &Inspection, format: InspectFormat) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// The columns of the terminal; 100 where there is none.
-fn width() -> usize {
-    let size = terminal_size::terminal_size_of(std::io::stdout());
-    size.map_or(100, |(width, _)| usize::from(width.0).clamp(60, 160))
-}
-
 /// One line that tells the outcome, and what to do next.
 fn summary(inspection: &Inspection, arguments: &Inspect) -> String {
     let policies = &inspection.policies;
@@ -165,9 +167,9 @@ fn summary(inspection: &Inspection, arguments: &Inspect) -> String {
 fn next(inspection: &Inspection, arguments: &Inspect) -> String {
     let paths: Vec<_> = reading::paths(&arguments.input.paths);
     let paths: Vec<String> = paths.iter().map(|path| printable(&path.to_string_lossy()).into_owned()).collect();
-    let paths = paths.join(" ");
+    let (paths, program) = (paths.join(" "), program());
     match inspection.pods {
-        0 => format!("run `psp-migrate evaluate {paths} --pods PODS` to see what they decide about pods and workloads"),
-        pods => format!("run `psp-migrate evaluate {paths}` to see what they decide about {}", counted(pods, "pod")),
+        0 => format!("run `{program} evaluate {paths} --pods PODS` to see what they decide about pods and workloads"),
+        pods => format!("run `{program} evaluate {paths}` to see what they decide about {}", counted(pods, "pod")),
     }
 }

@@ -1,14 +1,18 @@
 //! The commands: each reads, computes, reports. Only they print.
 
+mod choices;
 mod convert;
+mod documentation;
 mod engine;
 mod evaluate;
 mod folder;
 mod inspect;
 mod output;
 mod reading;
+mod reporting;
 mod rewriting;
 mod runbook;
+mod settings;
 mod translation;
 mod verify;
 
@@ -17,6 +21,7 @@ use anyhow::Result;
 use crate::cli::{Cli, Color, Command};
 
 pub use output::report_failure;
+pub use settings::{Misunderstood, parse};
 
 /// How a command ended that could do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +45,13 @@ pub fn run(cli: Cli) -> Result<Ending> {
         Color::Never => anstream::ColorChoice::Never,
     }
     .write_global();
+    output::set_verbosity(cli.quiet, cli.verbose);
     match cli.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Completions(arguments) => documentation::completions(&arguments).map(|()| Ending::Equal),
+        Command::Man(arguments) => documentation::man(&arguments).map(|()| Ending::Equal),
     }
 }

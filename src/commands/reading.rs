@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::output::{counted, detail};
 use crate::cli::Input;
 use crate::cluster::Cluster;
 use crate::input::{Inventory, Sourced};
@@ -26,7 +27,32 @@ pub(super) fn inventory(given: &[PathBuf]) -> Result<Inventory> {
             bail!("cannot read `{}`: {error}", path.display());
         }
     }
-    Ok(Inventory::read(&paths))
+    let inventory = Inventory::read(&paths);
+    detail(format!("read {}", contents(&inventory)));
+    Ok(inventory)
+}
+
+/// What an inventory holds, in numbers.
+fn contents(inventory: &Inventory) -> String {
+    let Inventory { policies, cluster_roles, roles, cluster_role_bindings, role_bindings, .. } = inventory;
+    let Inventory { service_accounts, namespaces, pods, workloads, admission_reviews, audit_events, .. } = inventory;
+    let parts = [
+        (policies.len(), "policy"),
+        (cluster_roles.len() + roles.len(), "role"),
+        (cluster_role_bindings.len() + role_bindings.len(), "binding"),
+        (service_accounts.len(), "service account"),
+        (namespaces.len(), "namespace"),
+        (pods.len(), "pod"),
+        (workloads.len(), "workload"),
+        (admission_reviews.len() + audit_events.len(), "recorded request"),
+        (inventory.others.values().sum(), "other object"),
+    ];
+    parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| counted(*count, what))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The cluster in an inventory.

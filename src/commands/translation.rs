@@ -15,11 +15,8 @@ use crate::targets::{TARGETS, Target};
 /// The targets with the given names.
 ///
 /// # Errors
-/// A name that no target has, or none at all; a server that is too old for what is asked.
-pub(super) fn targets(translation: &Translation) -> Result<Vec<&'static dyn Target>> {
-    if translation.targets.is_empty() {
-        bail!("no target is given: add --to with one of {}", names());
-    }
+/// A name that no target has; a server that is too old for what is asked.
+pub(super) fn targets(names: &[String], translation: &Translation) -> Result<Vec<&'static dyn Target>> {
     if translation.static_manifests && translation.target_version < STATIC_SINCE {
         bail!(
             "a 1.{} server reads no policies from files: leave --static-manifests out, or add --target-version 1.{STATIC_SINCE} or \
@@ -27,7 +24,7 @@ pub(super) fn targets(translation: &Translation) -> Result<Vec<&'static dyn Targ
             translation.target_version
         );
     }
-    translation.targets.iter().map(|name| target(name)).collect()
+    names.iter().map(|name| target(name)).collect()
 }
 
 /// The target of a name.

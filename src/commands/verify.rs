@@ -1,24 +1,26 @@
 //! `verify`: the policies of another engine beside PodSecurityPolicy, decision by decision.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::output::report_problems;
-use super::{Ending, convert, reading, translation};
-use crate::cli::{Verify, VerifyFormat};
+use super::output::{counted, detail, is_verbose, program, report_problems, tell};
+use super::reporting::Asked;
+use super::{Ending, convert, folder, reading, reporting, translation};
+use crate::cli::{OUTPUT, Verify, VerifyFormat};
 use crate::cluster::Cluster;
 use crate::compare::{Terms, compare};
 use crate::input::Inventory;
-use crate::pairing;
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 use crate::proof::{self, against_policies};
 use crate::report::verification::{ClassFinding, Difference, Proved, TargetFindings, Verification, assumptions};
 use crate::requests::PodRequest;
 use crate::targets::{Checked, Context, Decider, Emission, Target};
 
 pub(super) fn run(arguments: &Verify) -> Result<Ending> {
-    let targets = translation::targets(&arguments.translation)?;
+    let (targets, against) = what(arguments)?;
     let mut inventory = reading::inventory(&arguments.input.paths)?;
     let broken = report_problems(&std::mem::take(&mut inventory.problems)) & !arguments.input.keep_going;
     let cluster = reading::cluster(&inventory, &arguments.input)?;
@@ -32,54 +34,85 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
     let manifests = translation::manifests(&inventory, &samples, &arguments.namespace, &arguments.input);
     let plan =
         Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given).with_manifests(&manifests);
-    let given_count = given.len();
-    let mut requests = pairing::with_every_requester(&cluster, &given);
-    let boundary_from = requests.len();
-    if !arguments.no_boundary {
-        requests.extend(pairing::boundary(&cluster, &plan, &namespaces));
-    }
+    let source = reporting::Source { inventory: &inventory, cluster: &cluster, plan: &plan };
+    let asked = Asked { for_all_pods: !arguments.no_proof, ..source.asked(true, !arguments.no_boundary) };
     let mut verification = Verification::default();
+    let mut emissions = Vec::new();
     for target in targets {
         let emission = target.emit(&plan);
-        let documents = documents(arguments, target, &emission)?;
-        let context = Context {
-            namespaces: &namespaces,
-            rbac: cluster.rbac(),
-            target_minor: arguments.translation.target_version,
-        };
-        let mut findings = match target.check(&documents, &plan) {
-            Some(checked) => of_manifests(target, checked),
-            None => {
-                let decider = target.read(&documents, &context);
-                let findings = findings(&cluster, decider.as_ref(), &requests, target, arguments)?;
-                let proved = (!arguments.no_proof)
-                    .then(|| proved(&cluster, decider.as_ref(), &namespaces, terms(target, arguments)))
-                    .transpose()?;
-                TargetFindings { boundary: requests.len() - boundary_from, proved, ..findings }
-            }
-        };
-        if arguments.against.is_none() {
-            findings.gaps = emission.gaps;
-            findings.notes = emission.notes;
+        let documents = documents(against.as_deref(), target, &emission)?;
+        detail(format!("{}: {}", target.name(), counted(documents.len(), "document")));
+        let mut findings = found(&plan, target, &documents, &asked)?;
+        if against.is_none() {
+            findings.gaps.clone_from(&emission.gaps);
+            findings.notes.clone_from(&emission.notes);
         }
+        emissions.push((target, against.is_none().then_some(emission)));
         verification.targets.push(findings);
     }
-    print(arguments, &verification)?;
-    let made_up = requests.len() - given_count;
-    anstream::eprintln!("{given_count} given, {made_up} more by pairing with requesters and at the policies' limits");
-    Ok(match verification.is_clean() {
+    let print = |verification| match arguments.format {
+        VerifyFormat::Html => {
+            let emissions = emissions.iter().map(|(target, emission)| (*target, emission.as_ref()));
+            anstream::print!("{}", source.report(emissions, verification).html());
+            Ok(())
+        }
+        _ => print(arguments, &verification),
+    };
+    let is_clean = verification.is_clean();
+    print(verification)?;
+    let (given, made_up) = (given.len(), asked.requests.len() - given.len());
+    tell(format!("{given} given, {made_up} more by pairing with requesters and at the policies' limits"));
+    Ok(match is_clean {
         _ if broken => Ending::Incomplete,
         true => Ending::Equal,
         false => Ending::Different,
     })
 }
 
+/// The targets to verify, and the folder that holds their documents. Without targets they are those that the folder was
+/// written for; without a folder too it is the one that `convert` writes.
+fn what(arguments: &Verify) -> Result<(Vec<&'static dyn Target>, Option<PathBuf>)> {
+    if !arguments.translation.targets.is_empty() {
+        return Ok((
+            translation::targets(&arguments.translation.targets, &arguments.translation)?,
+            arguments.against.clone(),
+        ));
+    }
+    let folder = arguments.against.clone().unwrap_or_else(|| PathBuf::from(OUTPUT));
+    let names = folder::targets(&folder)?;
+    if names.is_empty() {
+        bail!("which target? add --to, or --against with a folder that `{} convert` wrote", program());
+    }
+    Ok((translation::targets(&names, &arguments.translation)?, Some(folder)))
+}
+
 /// The documents to verify: read from the folder, or from the text that was just emitted.
-fn documents(arguments: &Verify, target: &dyn Target, emission: &Emission) -> Result<Vec<Value>> {
-    match &arguments.against {
+fn documents(against: Option<&Path>, target: &dyn Target, emission: &Emission) -> Result<Vec<Value>> {
+    match against {
         Some(folder) => translation::documents_in(folder, target),
         None => convert::read_back(emission),
     }
+}
+
+/// What comparing documents of a target with PodSecurityPolicy finds.
+///
+/// # Errors
+/// A pod that the API server could not decode.
+pub(super) fn found(
+    plan: &Plan<'_>,
+    target: &dyn Target,
+    documents: &[Value],
+    asked: &Asked,
+) -> Result<TargetFindings> {
+    if let Some(checked) = target.check(documents, plan) {
+        return Ok(of_manifests(target, checked));
+    }
+    let context = Context { namespaces: plan.namespaces, rbac: plan.rbac, target_minor: plan.options.target_minor };
+    let decider = target.read(documents, &context);
+    let findings = findings(plan.cluster, decider.as_ref(), &asked.requests, target, &plan.options)?;
+    let prove = || proved(plan.cluster, decider.as_ref(), plan.namespaces, terms(target, &plan.options));
+    let proved = asked.for_all_pods.then(prove).transpose()?;
+    Ok(TargetFindings { boundary: asked.boundary, proved, ..findings })
 }
 
 fn findings(
@@ -87,36 +120,38 @@ fn findings(
     decider: &dyn Decider,
     requests: &[PodRequest],
     target: &dyn Target,
-    arguments: &Verify,
+    options: &Options,
 ) -> Result<TargetFindings> {
-    let terms = terms(target, arguments);
+    let terms = terms(target, options);
     let bar = super::output::progress(requests.len(), target.name());
     let compared: Vec<_> = requests
         .par_iter()
         .map(|request| {
             let comparison = compare(cluster, decider, request, terms);
             bar.inc(1);
-            comparison.map(|comparison| (comparison.agreement, Difference::of(request, &comparison)))
+            comparison.map(|comparison| {
+                let difference = Difference::of(request, &comparison);
+                (comparison.psp.usable, comparison.agreement, difference)
+            })
         })
         .collect();
     bar.finish_and_clear();
     let mut findings =
         TargetFindings { target: target.name().to_owned(), compared: requests.len(), ..TargetFindings::default() };
     for result in compared {
-        let (agreement, difference) = result?;
-        findings.counts.add(agreement);
+        let (usable, agreement, difference) = result?;
+        findings.add(&usable, agreement);
         findings.differences.extend(difference);
     }
     findings.unsupported = decider.unsupported().to_vec();
     Ok(findings)
 }
 
-fn terms(target: &dyn Target, arguments: &Verify) -> Terms {
-    let options = arguments.translation.options();
+fn terms(target: &dyn Target, options: &Options) -> Terms {
     Terms {
         target_minor: options.target_minor,
-        compares_pods: target.fills_in(&options),
-        compares_annotation: options.annotate && target.fills_in(&options),
+        compares_pods: target.fills_in(options),
+        compares_annotation: options.annotate && target.fills_in(options),
     }
 }
 
@@ -141,7 +176,7 @@ fn of_manifests(target: &dyn Target, checked: Vec<Checked>) -> TargetFindings {
     let mut findings =
         TargetFindings { target: target.name().to_owned(), compared: checked.len(), ..TargetFindings::default() };
     for Checked { request, comparison } in &checked {
-        findings.counts.add(comparison.agreement);
+        findings.add(&comparison.psp.usable, comparison.agreement);
         findings.differences.extend(Difference::of(request, comparison));
     }
     findings
@@ -149,10 +184,11 @@ fn of_manifests(target: &dyn Target, checked: Vec<Checked>) -> TargetFindings {
 
 fn print(arguments: &Verify, verification: &Verification) -> Result<()> {
     match arguments.format {
-        VerifyFormat::Text => anstream::print!("{}", verification.text()),
+        VerifyFormat::Text => anstream::print!("{}", verification.text(is_verbose())),
         VerifyFormat::Markdown => anstream::print!("{}", verification.markdown()),
         VerifyFormat::Json => anstream::println!("{}", serde_json::to_string_pretty(&verification.json())?),
         VerifyFormat::Junit => anstream::print!("{}", verification.junit()),
+        VerifyFormat::Html => {}
         VerifyFormat::Sarif => anstream::println!("{}", serde_json::to_string_pretty(&verification.sarif())?),
     }
     Ok(())

@@ -32,6 +32,6 @@ pub use inventory::Inventory;
 pub use kind::Class;
 pub use parse::{Parsed, parse};
 pub use position::{Source, Sourced};
-pub use problem::{Excerpt, Problem, Severity, printable};
+pub use problem::{Excerpt, Problem, Severity, printable, visible};
 pub use rewrite::{Replacement, Rewritten, rewrite};
 pub use workload::{Creator, WorkloadPod, pod_of, template_path};

@@ -1,7 +1,7 @@
 //! What is wrong with the input, said so that the user finds and mends it.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
@@ -65,7 +65,7 @@ impl Problem {
     /// Underlines the part of `line` (the text of the source line) that starts at the source's column and has `width`
     /// characters.
     #[must_use]
-    pub(super) fn underline(mut self, line: &str, width: usize) -> Self {
+    pub(crate) fn underline(mut self, line: &str, width: usize) -> Self {
         self.excerpt = Some(Box::new(Excerpt::of(line, self.source.column.saturating_sub(1) as usize, width)));
         self
     }
@@ -133,25 +133,29 @@ impl Excerpt {
 /// The longest part of a user's text that a message repeats.
 const LONGEST: usize = 120;
 
-/// The user's text, safe to print on a terminal: control characters (and characters that reorder text) escaped, and cut
-/// when very long.
+/// The user's text, safe to print on a terminal: as [`visible`], and cut when very long.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let unsafe_character = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    match text.char_indices().nth(LONGEST) {
+        None => visible(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", visible(text.get(..end).unwrap_or(text)))),
+    }
+}
+
+/// The user's text with control characters, and characters that reorder text or cannot be seen, spelled out.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    if text.len() <= LONGEST && !text.contains(unsafe_character) {
+    if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::new();
-    for character in text.chars().take(LONGEST) {
-        if unsafe_character(character) {
-            let _ = write!(shown, "{}", character.escape_default());
-        } else {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_plain(character) {
             shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
         }
-    }
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
     }
     Cow::Owned(shown)
 }

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::diff;
+pub(crate) use text::painted;
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::decision::{Word, diff};
+use super::decision::{Word, painted};
+use super::diff::changed_lines;
 use super::style::{BAD, DIM, GOOD, NOTE, paint};
 use super::text::printable_long;
 use crate::cel::normalise::{normalise, pod_pointers};
@@ -165,7 +166,7 @@ impl EngineDecision {
         }
         if let (Some(pod), true) = (&self.pod, self.is_filled()) {
             let yaml = |pod: &Value| to_yaml(pod).unwrap_or_default();
-            out.push_str(&diff(&yaml(&self.submitted), &yaml(pod)));
+            out.push_str(&painted(changed_lines(&yaml(&self.submitted), &yaml(pod))));
         }
         out
     }

@@ -1,12 +1,17 @@
 //! What `verify` found, for people and for programs.
 
 mod classes;
+mod groups;
 mod junit;
 mod markdown;
 mod sarif;
 mod text;
 
 pub use classes::{ClassFinding, Proved, assumptions};
+pub use groups::DifferenceGroup;
+pub(crate) use groups::grouped;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,6 +39,8 @@ pub struct TargetFindings {
     pub boundary: usize,
     /// How many requests ended in each way.
     pub counts: Counts,
+    /// The same for each set of policies that a request may use, by their names in the plug-in's order.
+    pub by_class: BTreeMap<Vec<String>, Counts>,
     /// What differs, in the order in which it was found.
     pub differences: Vec<Difference>,
     /// What the target cannot say.
@@ -146,6 +153,24 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// Who asks.
+    pub fn requester(&self) -> &str {
+        if self.user.is_empty() { "anyone" } else { &self.user }
+    }
+
+    /// What PodSecurityPolicy says.
+    pub fn psp_says(&self) -> String {
+        let admitted = || format!("admitted by {}", self.policy.as_deref().unwrap_or_default());
+        self.psp_message.clone().unwrap_or_else(admitted)
+    }
+
+    /// What the target says.
+    pub fn target_says(&self) -> String {
+        if self.target_messages.is_empty() { "admitted".to_owned() } else { self.target_messages.join("; ") }
+    }
+}
+
 impl Counts {
     /// Counts a request.
     pub fn add(&mut self, agreement: Agreement) {
@@ -158,20 +183,37 @@ impl Counts {
             Agreement::NotEvaluated => &mut self.not_evaluated,
         } += 1;
     }
-}
 
-impl TargetFindings {
-    /// How the target relates to PodSecurityPolicy, over what was compared or proved and no further: see [`Self::rung`].
+    /// How many requests were compared.
+    pub fn total(&self) -> usize {
+        let Self { agree, stricter, looser, filled_differently, seen_otherwise, not_evaluated } = self;
+        agree + stricter + looser + filled_differently + seen_otherwise + not_evaluated
+    }
+
+    /// How two sets of decisions that ended like this relate.
     pub fn relation(&self) -> Relation {
-        let Counts { stricter, looser, not_evaluated, .. } = self.counts;
-        let shown = |kind| self.witnesses().any(|witness| witness.kind == kind);
-        match (stricter > 0 || shown(Agreement::Stricter), looser > 0 || shown(Agreement::Looser)) {
+        match (self.stricter > 0, self.looser > 0) {
             (true, true) => Relation::Incomparable,
-            _ if not_evaluated > 0 || self.compared == 0 => Relation::Unproven,
+            _ if self.not_evaluated > 0 || self.total() == 0 => Relation::Unproven,
             (true, false) => Relation::Stricter,
             (false, true) => Relation::Looser,
             (false, false) => Relation::Equal,
         }
+    }
+}
+
+impl TargetFindings {
+    /// Counts a request that may use these policies.
+    pub fn add(&mut self, usable: &[String], agreement: Agreement) {
+        self.counts.add(agreement);
+        self.by_class.entry(usable.to_vec()).or_default().add(agreement);
+    }
+
+    /// How the target relates to PodSecurityPolicy, over what was compared or proved and no further: see [`Self::rung`].
+    pub fn relation(&self) -> Relation {
+        let mut counts = self.counts;
+        self.witnesses().for_each(|witness| counts.add(witness.kind));
+        counts.relation()
     }
 
     /// How far the relation reaches: `proved` if it is known for all pods and subjects, `boundary` if pods around every

@@ -42,6 +42,16 @@ pub trait Target: Sync {
         false
     }
 
+    /// What must be there for it, and since which version: a few words.
+    fn needs(&self) -> &'static str {
+        ""
+    }
+
+    /// How admission differs from PodSecurityPolicy whatever the documents say, one sentence each.
+    fn residual(&self, _options: &Options) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The translation of a plan.
     fn emit(&self, plan: &Plan<'_>) -> Emission;
 

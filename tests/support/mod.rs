@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+pub mod browser;
 pub mod corpus;
+pub mod folder;
 pub mod hostile;
 pub mod mutants;
 pub mod native;

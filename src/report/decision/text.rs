@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
 
 use super::{Decision, Denial, Word};
 use crate::input::printable;
+use crate::report::diff::{Line, changed_lines};
 use crate::report::style::{BAD, DIM, GOOD, NOTE, paint};
 use crate::report::text::printable_long;
 use crate::yaml::to_yaml;
@@ -71,29 +71,19 @@ impl Decision {
         }
         let Some(pod) = &self.pod else { return };
         let yaml = |pod: &Value| to_yaml(pod).unwrap_or_default();
-        out.push_str(&diff(&yaml(submitted), &yaml(pod)));
+        out.push_str(&painted(changed_lines(&yaml(submitted), &yaml(pod))));
     }
 }
 
-/// The lines that differ, with three lines around them, indented.
-pub(crate) fn diff(before: &str, after: &str) -> String {
-    let diff = TextDiff::from_lines(before, after);
-    let mut out = String::new();
-    for (index, group) in diff.grouped_ops(3).iter().enumerate() {
-        if index > 0 {
-            out.push_str("      …\n");
-        }
-        for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
-            let line = change.value().trim_end_matches('\n');
-            // Writing to a `String` cannot fail.
-            let _ = match change.tag() {
-                ChangeTag::Delete => writeln!(out, "    {}", paint(BAD, format!("- {line}"))),
-                ChangeTag::Insert => writeln!(out, "    {}", paint(GOOD, format!("+ {line}"))),
-                ChangeTag::Equal => writeln!(out, "      {line}"),
-            };
-        }
-    }
-    out
+/// Lines of a comparison, indented.
+pub(crate) fn painted(lines: Vec<Line>) -> String {
+    let line = |line: Line| match line {
+        Line::Removed(text) => format!("    {}\n", paint(BAD, format!("- {text}"))),
+        Line::Added(text) => format!("    {}\n", paint(GOOD, format!("+ {text}"))),
+        Line::Same(text) => format!("      {text}\n"),
+        Line::Skipped => "      …\n".to_owned(),
+    };
+    lines.into_iter().map(line).collect()
 }
 
 fn push_lines(out: &mut String, text: &str) {

@@ -20,6 +20,15 @@ pub struct Filled {
     pub unless_set: Option<String>,
 }
 
+impl Filled {
+    /// The field, the value, and what keeps it from being written.
+    pub fn sentence(&self) -> String {
+        let unless = self.unless_set.as_deref().and_then(|field| field.rsplit('.').next());
+        let unless = unless.map(|field| format!(", unless {field} is set")).unwrap_or_default();
+        format!("{}: {}{unless}", self.field, self.value)
+    }
+}
+
 /// The values, in the order in which they are written. That every policy copies the pod's own seccomp field into its
 /// annotation is left out: it says nothing about a policy.
 pub fn filled(fills: &[Fill]) -> Vec<Filled> {

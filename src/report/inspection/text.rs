@@ -1,6 +1,5 @@
 //! An inspection for people: the policies, who may use what, what is odd.
 
-mod layout;
 mod policies;
 mod subjects;
 mod warnings;

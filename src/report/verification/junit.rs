@@ -57,16 +57,12 @@ impl TargetFindings {
 impl Difference {
     /// Which request differs.
     pub(super) fn title(&self) -> String {
-        let user = if self.user.is_empty() { "anyone" } else { &self.user };
-        format!("{}/{} as {user} {}", self.namespace, self.name, self.source).trim_end().to_owned()
+        format!("{}/{} as {} {}", self.namespace, self.name, self.requester(), self.source).trim_end().to_owned()
     }
 
     /// What both sides say, on one line.
     pub(super) fn summary(&self) -> String {
-        let admitted = || format!("admitted by {}", self.policy.as_deref().unwrap_or_default());
-        let psp = self.psp_message.clone().unwrap_or_else(admitted);
-        let target =
-            if self.target_messages.is_empty() { "admitted".to_owned() } else { self.target_messages.join("; ") };
+        let (psp, target) = (self.psp_says(), self.target_says());
         let because =
             if self.reasons.is_empty() { String::new() } else { format!("; because {}", self.reasons.join("; ")) };
         format!("PodSecurityPolicy: {psp}; the target: {target}{because}")

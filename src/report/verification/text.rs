@@ -2,36 +2,35 @@
 
 use std::fmt::Write;
 
-use super::{Agreement, Difference, Relation, TargetFindings, Verification};
-use crate::input::printable;
-use crate::report::decision::diff;
+use super::{Agreement, Difference, DifferenceGroup, Relation, TargetFindings, Verification, grouped};
+use crate::report::decision::painted;
 use crate::report::style::{BAD, DIM, GOOD, HEAD, NOTE, paint};
 use crate::report::text::printable_long;
-use crate::yaml::to_yaml;
 
-/// The most differences that are shown with their pods; the rest is counted.
+/// The most kinds of differences that are shown with a pod each, unless all are wanted; the rest is counted.
 const SHOWN: usize = 10;
 
 impl Verification {
-    /// The findings for people.
-    pub fn text(&self) -> String {
-        self.targets.iter().map(TargetFindings::text).collect::<Vec<_>>().join("\n")
+    /// The findings for people, with every kind of difference or the first few.
+    pub fn text(&self, all: bool) -> String {
+        self.targets.iter().map(|target| target.text(all)).collect::<Vec<_>>().join("\n")
     }
 }
 
 impl TargetFindings {
-    fn text(&self) -> String {
+    fn text(&self, all: bool) -> String {
         let mut out = String::new();
-        for difference in self.differences.iter().take(SHOWN) {
-            out.push_str(&difference.text());
-        }
-        for witness in self.witnesses().take(SHOWN) {
-            out.push_str(&witness.text());
+        let differences: Vec<Difference> = self.differences.iter().chain(self.witnesses()).cloned().collect();
+        let groups = grouped(&differences);
+        let shown = if all { groups.len() } else { SHOWN };
+        for group in groups.iter().take(shown) {
+            out.push_str(&group.text());
+            out.push('\n');
         }
         // Writing to a `String` cannot fail.
         let mut line = |style, text: String| out.push_str(&format!("{}\n", paint(style, text)));
-        if let Some(more) = self.differences.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            line(DIM, format!("… and {more} more; --format json tells all"));
+        if let Some(more) = groups.len().checked_sub(shown).filter(|more| *more > 0) {
+            line(DIM, format!("… and {more} more kinds of differences; --verbose shows them, --format json tells all"));
         }
         for gap in &self.gaps {
             line(NOTE, format!("gap: {}", printable_long(&gap.message)));
@@ -88,42 +87,24 @@ impl TargetFindings {
     }
 }
 
-impl Difference {
+impl DifferenceGroup {
     fn text(&self) -> String {
         let style = if self.kind == Agreement::SeenOtherwise { NOTE } else { BAD };
-        let kind =
-            serde_json::to_value(self.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
-        let user = if self.user.is_empty() { "anyone".into() } else { printable(&self.user) };
-        let update = if self.operation == "UPDATE" { " (updated)" } else { "" };
-        let mut out = format!(
-            "{} {}/{}{update} {}\n",
-            paint(style, kind),
-            printable(&self.namespace),
-            printable(&self.name),
-            paint(DIM, format!("(as {user}, service account {})  {}", printable(&self.service_account), self.source)),
-        );
+        let Difference { namespace, name, service_account, source, operation, .. } = &self.witness;
+        let update = if *operation == "UPDATE" { " (updated)" } else { "" };
+        let about = printable_long(&self.about.join(", "));
+        let mut out =
+            format!("{}{}\n", paint(style, self.title()), if about.is_empty() { about } else { format!(": {about}") });
         let mut line = |label: &str, text: &str| out.push_str(&format!("    {label}: {}\n", printable_long(text)));
-        match (&self.psp_message, &self.policy) {
-            (Some(message), _) => line("PodSecurityPolicy", message),
-            (None, policy) => {
-                line("PodSecurityPolicy", &format!("admitted by `{}`", policy.as_deref().unwrap_or_default()))
-            }
-        }
-        match self.target_messages.as_slice() {
-            [] => line("the target", "admitted"),
-            messages => messages.iter().for_each(|message| line("the target", message)),
-        }
-        self.reasons.iter().for_each(|reason| line("because", reason));
-        out.push_str(&self.pods());
+        let requester = self.witness.requester();
+        let request = format!(
+            "{namespace}/{name}{update}, service account {service_account}, asked for by {requester}  {source}"
+        );
+        line("e.g.", request.trim_end());
+        line("PodSecurityPolicy", &self.witness.psp_says());
+        line("the target", &self.witness.target_says());
+        self.witness.reasons.iter().for_each(|reason| line("because", reason));
+        out.push_str(&painted(self.witness.lines()));
         out
-    }
-
-    fn pods(&self) -> String {
-        let yaml = |pod| to_yaml(pod).unwrap_or_default();
-        match (&self.psp_pod, &self.target_pod) {
-            (Some(psp), Some(target)) => diff(&yaml(psp), &yaml(target)),
-            _ if self.source.is_empty() => yaml(&self.pod).lines().map(|line| format!("      {line}\n")).collect(),
-            _ => String::new(),
-        }
     }
 }

@@ -25,7 +25,7 @@ pub use decide::Documents;
 
 use serde_json::Value;
 
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 use crate::targets::{Context, Decider, Emission, EmittedText, Target, TestCase, api_group};
 
 /// The target `gatekeeper`.
@@ -35,6 +35,14 @@ pub struct Gatekeeper;
 impl Target for Gatekeeper {
     fn name(&self) -> &'static str {
         "gatekeeper"
+    }
+
+    fn needs(&self) -> &'static str {
+        "Gatekeeper, best 3.23 or newer"
+    }
+
+    fn residual(&self, _options: &Options) -> Vec<String> {
+        notes::residual()
     }
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {

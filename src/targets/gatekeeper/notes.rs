@@ -9,11 +9,9 @@ use crate::targets::{Emission, Gap};
 /// etcd takes no object above 1.5 MiB; a constraint near that is told in time.
 const MAX_CONSTRAINT_BYTES: usize = 1_400_000;
 
-/// Adds the notes and the gaps that every emission has.
-pub(super) fn add_notes(plan: &Plan<'_>, emission: &mut Emission) {
-    let mut documents = emission.documents.iter().map(|emitted| &emitted.document);
-    let mutates = documents.any(|document| matches!(text_at(document, "/kind"), Some("Assign" | "ModifySet")));
-    let always = [
+/// How admission by Gatekeeper differs from the plug-in whatever the constraint says.
+pub(super) fn residual() -> Vec<String> {
+    [
         "Grants are written down as they are now: a Role or RoleBinding that changes later changes nothing until the constraint \
          is made again.",
         "Gatekeeper lets requests pass when its webhook cannot be reached; the plug-in never did. Helm values: \
@@ -21,6 +19,18 @@ pub(super) fn add_notes(plan: &Plan<'_>, emission: &mut Emission) {
         "Gatekeeper never sees pods in its own namespace, in namespaces with the label `admission.gatekeeper.sh/ignore`, or \
          those that its own service account asks for. Helm values: leave `controllerManager.exemptNamespaces` and \
          `controllerManager.exemptNamespacePrefixes` empty.",
+        "Refusals come with the webhook's words around them, and a pod that a webhook behind Gatekeeper's changes is not judged \
+         again.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// Adds the notes and the gaps that every emission has.
+pub(super) fn add_notes(plan: &Plan<'_>, emission: &mut Emission) {
+    let mut documents = emission.documents.iter().map(|emitted| &emitted.document);
+    let mutates = documents.any(|document| matches!(text_at(document, "/kind"), Some("Assign" | "ModifySet")));
+    let always = [
         "The audit knows no requester: it judges by the pod's service account alone and reports pods that users were granted. \
          Set the parameter `auditUnknownUser` to `anyGrant` or `skip`, or use `enforcementAction: scoped` without the point \
          `audit.gatekeeper.sh`.",

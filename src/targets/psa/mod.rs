@@ -18,7 +18,7 @@ mod registry;
 
 pub use admission::{Admission, Exemptions, Operation, Refusal, Request, Resource, Response};
 pub use configuration::ConfigurationError;
-pub use convert::Psa;
+pub use convert::{Advice, LevelRelation, NamespaceAdvice, Psa, Relation, advise};
 pub use decide::PsaDecider;
 pub use evaluate::{CheckResult, Evaluation, PsaPod, evaluate};
 pub use fit::{Blocker, Fit, blockers, fit, strictest_level};

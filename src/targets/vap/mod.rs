@@ -11,6 +11,7 @@ mod decide;
 mod emit;
 mod gaps;
 mod mutating;
+mod residual;
 mod side;
 mod static_manifests;
 mod validating;
@@ -39,6 +40,14 @@ impl Target for Vap {
 
     fn fills_in(&self, options: &Options) -> bool {
         options.target_minor >= MUTATING_SINCE
+    }
+
+    fn needs(&self) -> &'static str {
+        "Kubernetes 1.30; 1.36 to fill pods in"
+    }
+
+    fn residual(&self, options: &Options) -> Vec<String> {
+        residual::residual(options)
     }
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::{grid, sentence, some};
 use crate::input::printable;
 use crate::report::beyond::{Beyond, UNSEEN};
 use crate::report::inspection::{Filled, Inspection, PolicyReport, UsableBy};
+use crate::report::layout::{grid, sentence, some};
 use crate::report::style::{BAD, DIM, HEAD, paint};
 
 /// How many grants are shown of one policy.
@@ -48,13 +48,7 @@ fn fills(fills: &[Filled]) -> Vec<String> {
     if fills.is_empty() {
         return vec!["nothing".to_owned()];
     }
-    fills.iter().map(fill).collect()
-}
-
-fn fill(fill: &Filled) -> String {
-    let unless = fill.unless_set.as_deref().and_then(|field| field.rsplit('.').next());
-    let unless = unless.map(|field| format!(", unless {field} is set")).unwrap_or_default();
-    sentence(&format!("{}: {}{unless}", fill.field, fill.value))
+    fills.iter().map(|fill| sentence(&fill.sentence())).collect()
 }
 
 /// What the levels refuse of it; what no policy can forbid goes without saying.

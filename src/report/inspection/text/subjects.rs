@@ -2,9 +2,9 @@
 
 use anstyle::Style;
 
-use super::layout::{grid, some, table};
 use crate::input::printable;
 use crate::report::inspection::{Inspection, SubjectReport, Who};
+use crate::report::layout::{grid, some, table};
 
 /// How many names are shown in one cell.
 const MOST: usize = 12;

@@ -2,8 +2,8 @@
 
 use anstyle::Style;
 
-use super::layout::{grid, sentence, some};
 use crate::input::printable;
+use crate::report::layout::{grid, sentence, some};
 use crate::report::oddities::Warning;
 use crate::report::style::{DIM, NOTE, paint};
 

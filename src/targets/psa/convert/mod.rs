@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::{Level, PsaDecider, newest_minor};
 use crate::input::printable;
-use crate::plan::Plan;
+use crate::plan::{Options, Plan};
 use crate::targets::{Context, Decider, Emission, Target, api_group};
 
 use advice::Adviser;
@@ -37,6 +37,23 @@ pub struct Psa;
 impl Target for Psa {
     fn name(&self) -> &'static str {
         "psa"
+    }
+
+    fn needs(&self) -> &'static str {
+        "nothing: Kubernetes 1.25 has it built in"
+    }
+
+    fn residual(&self, _options: &Options) -> Vec<String> {
+        [
+            "A level belongs to a namespace: it treats all its subjects alike, whatever roles and bindings grant.",
+            "Whoever may label a namespace chooses its level.",
+            "Users, namespaces and runtime classes that the admission configuration exempts are not checked; the plug-in \
+             knew no exemptions.",
+            "Pods that run already are never checked again, and a workload that asks for refused pods is accepted: look for \
+             its warnings and events.",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     fn emit(&self, plan: &Plan<'_>) -> Emission {

@@ -9,7 +9,7 @@ use crate::report::style::{HEAD, paint};
 
 /// Rows below each other, wrapped to `width`, each line indented. The first of several columns is never wrapped, and
 /// printed in `first`; rows must not be painted.
-pub(super) fn grid(rows: Vec<Vec<String>>, indent: usize, width: usize, first: Style) -> String {
+pub(crate) fn grid(rows: Vec<Vec<String>>, indent: usize, width: usize, first: Style) -> String {
     let label = rows.iter().filter_map(|row| row.first()).map(|cell| cell.chars().count()).max().unwrap_or_default();
     let paint_label = |line: &str| match line.char_indices().nth(label) {
         Some((end, _)) if first != Style::new() => {
@@ -23,7 +23,7 @@ pub(super) fn grid(rows: Vec<Vec<String>>, indent: usize, width: usize, first: S
 }
 
 /// A table with a bold header.
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, indent: usize, width: usize) -> String {
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, indent: usize, width: usize) -> String {
     let header = header.iter().map(|&cell| cell.to_owned()).collect();
     let lines = lines([vec![header], rows].concat(), indent, width, false);
     let shown = lines.iter().enumerate().map(|(index, line)| match index {
@@ -49,13 +49,13 @@ fn lines(rows: Vec<Vec<String>>, indent: usize, width: usize, keep_first: bool) 
 }
 
 /// A sentence that may hold the user's text, safe to print: it is never cut, only very long words in it are.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let words: Vec<_> = text.split(' ').map(printable).collect();
     words.join(" ")
 }
 
 /// No more than `most` items, and how many were left out.
-pub(super) fn some(items: impl IntoIterator<Item = String>, most: usize) -> Vec<String> {
+pub(crate) fn some(items: impl IntoIterator<Item = String>, most: usize) -> Vec<String> {
     let mut items = items.into_iter();
     let mut shown: Vec<String> = items.by_ref().take(most).collect();
     let more = items.count();
