@@ -25,16 +25,9 @@ fn schema(name: &str) -> String {
 }
 
 fn sarif_schema() -> jsonschema::Validator {
-    let mut schema: Value = serde_json::from_str(&schema("sarif-2.1.0.json")).unwrap();
-    // The schema's own pattern for languages is no regular expression of its dialect: a bracket is closed and not opened.
-    schema
-        .pointer_mut("/definitions/run/properties/language")
-        .unwrap()
-        .as_object_mut()
-        .unwrap()
-        .remove("pattern")
-        .unwrap();
-    jsonschema::validator_for(&schema).unwrap()
+    // The schema's own pattern for languages is no regular expression of its dialect: a bracket is closed and never opened.
+    let text = schema("sarif-2.1.0.json").replace("{2}]?$", "{2}?$");
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
 }
 
 #[test]

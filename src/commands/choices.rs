@@ -29,6 +29,11 @@ pub(super) fn run(arguments: &Convert, source: &Source<'_>) -> Result<Ending> {
     Ok(Ending::Equal)
 }
 
+fn patched(target: &TargetReport) -> String {
+    let manifests = target.compared.as_ref().map_or(0, |compared| compared.requests);
+    format!("into {}", counted(manifests, "given manifest"))
+}
+
 fn table(report: &Report) -> String {
     let row = |(target, found): (&&dyn Target, &TargetReport)| {
         let lost = found.gaps.iter().filter(|gap| gap.code.starts_with("fill")).filter_map(|gap| gap.policy.as_deref());
@@ -37,7 +42,11 @@ fn table(report: &Report) -> String {
             (_, 0) => "yes".to_owned(),
             (all, lost) => format!("lost for {lost} of {}", counted(all, "policy")),
         };
-        vec![found.name.clone(), decisions(found), fills, gaps(found), target.needs().to_owned()]
+        let [decisions, fills] = match target.judges() {
+            true => [decisions(found), fills],
+            false => ["as before: judges nothing".to_owned(), patched(found)],
+        };
+        vec![found.name.clone(), decisions, fills, gaps(found), target.needs().to_owned()]
     };
     let rows = TARGETS.iter().zip(&report.targets).map(row).collect();
     layout::table(&["target", "decisions", "fills pods in", "gaps", "needs"], rows, 0, width())
@@ -73,8 +82,8 @@ fn gaps(target: &TargetReport) -> String {
 
 /// The target that differs least, and what to type.
 fn recommendation(report: &Report, paths: &str) -> String {
-    let best = report.targets.iter().min_by_key(|target| rank(target));
-    let Some(best) = best else { return "there is no target".to_owned() };
+    let judging = TARGETS.iter().zip(&report.targets).filter(|(target, _)| target.judges());
+    let Some((_, best)) = judging.min_by_key(|(_, found)| rank(found)) else { return "there is no target".to_owned() };
     let why = match &best.compared {
         Some(compared) if compared.is_clean => "it decides and fills in alike on everything that was compared",
         _ => "it differs least; the differences and gaps stand in its report",

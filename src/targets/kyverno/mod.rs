@@ -41,6 +41,14 @@ impl Target for Kyverno {
         true
     }
 
+    fn needs(&self) -> &'static str {
+        "Kyverno 1.16"
+    }
+
+    fn residual(&self, _options: &Options) -> Vec<String> {
+        notes::INSTALLATION.map(str::to_owned).to_vec()
+    }
+
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         emit::emission(plan)
     }

@@ -5,7 +5,6 @@ use crate::plan::{Enforcement, Plan, RbacMode};
 /// The notes of an emission.
 pub(super) fn notes(plan: &Plan<'_>) -> Vec<String> {
     let mut notes = vec![grants(plan).to_owned()];
-    notes.extend(INSTALLATION.iter().map(|note| (*note).to_owned()));
     notes.push(
         if plan.options.cover_ephemeral_containers {
             "Ephemeral containers that are added to running pods are judged too, unlike before; nothing is filled into them."

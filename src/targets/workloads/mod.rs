@@ -48,6 +48,17 @@ impl Target for Workloads {
         false
     }
 
+    fn needs(&self) -> &'static str {
+        "nothing; goes with an engine that only validates"
+    }
+
+    fn residual(&self, _options: &Options) -> Vec<String> {
+        vec![
+            "Only what was given is patched: what somebody creates by hand or from elsewhere must spell the values out itself."
+                .to_owned(),
+        ]
+    }
+
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         let Some(manifests) = plan.manifests else { return Emission::default() };
         emission(&Survey::of(plan.cluster, manifests))
