@@ -11,7 +11,7 @@
 //!                                                    └──► targets::workloads   patches for what was filled in
 //! ```
 //!
-//! Data flows one way: `input → rbac → controls → plan → targets → compare → report`. Beside a translation stand `removal`
+//! Data flows one way: `input → rbac → controls → plan → targets → compare, proof → report`. Beside a translation stand `removal`
 //! (which objects serve policies alone) and `runbook` (the order of steps for one cluster).
 //!
 //! # Architecture invariants

@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::admission::ControlTrial;
 use crate::admission::Operation;
 use crate::cluster::Cluster;
-use crate::constraint::boundary_pods;
+use crate::constraint::{Edit, boundary_pods, combinations};
 use crate::input::{Creator, Source, admit_service_account, default_pod};
 use crate::plan::Plan;
+use crate::pod_view::PodView;
 use crate::rbac::{PolicySet, Rbac};
 use crate::requests::{PodRequest, anyone, impersonated};
 use crate::validity::is_valid;
@@ -78,6 +80,63 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
     let updates = updates::of(cluster, &requests);
     requests.extend(updates);
     requests
+}
+
+/// For every place in which some set of policies is usable, and each of these policies: pods in which the values that its
+/// controls admit come together, every two values of two controls in some pod.
+pub fn pairwise(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
+    let mut requests = Vec::new();
+    for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
+        let mut seen = BTreeSet::new();
+        for policy in (0..cluster.plugin().policies().len()).filter(|policy| cluster.may_use(*policy, &usable)) {
+            for edits in pairs(&admitted(cluster, plan, policy)) {
+                let mut pod =
+                    json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "image"}]}});
+                edits.iter().for_each(|edit| edit.write(&mut pod, "containers"));
+                if is_valid(&pod, plan.options.target_minor) && seen.insert(pod.to_string()) {
+                    requests.push(request(&namespace, &account, pod));
+                }
+            }
+        }
+    }
+    requests
+}
+
+/// No control takes part with more values than these; a prime number, and more than there are controls.
+const MOST_VALUES: usize = 23;
+
+/// For each control of a policy the values, as edits, that it admits by itself.
+fn admitted(cluster: &Cluster, plan: &Plan<'_>, policy: usize) -> Vec<Vec<Vec<Edit>>> {
+    let mut admitted = Vec::new();
+    for (control, demand) in plan.demands(policy).iter().enumerate() {
+        let mut values = Vec::new();
+        for edits in combinations(&demand.axes) {
+            let mut pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "image"}]}});
+            edits.iter().for_each(|edit| edit.write(&mut pod, "containers"));
+            let Ok(view) = PodView::read(&pod, cluster.plugin().release()) else { continue };
+            let trial = cluster.plugin().try_control(policy, control, &view);
+            let admits = matches!(trial, Some(ControlTrial::Untouched | ControlTrial::Filled));
+            if admits && is_valid(&pod, plan.options.target_minor) {
+                values.push(edits);
+            }
+        }
+        let step = values.len().div_ceil(MOST_VALUES).max(1);
+        admitted.push(values.into_iter().step_by(step).collect());
+    }
+    admitted
+}
+
+/// An orthogonal array: row `(i, j)` gives the control `c` its value number `i + c·j`, so that any two values of two
+/// controls meet in some row.
+fn pairs(controls: &[Vec<Vec<Edit>>]) -> Vec<Vec<Edit>> {
+    let rows = (0..MOST_VALUES).flat_map(|i| (0..MOST_VALUES).map(move |j| (i, j)));
+    let row = |(i, j): (usize, usize)| {
+        let value = |(c, values): (usize, &Vec<Vec<Edit>>)| {
+            values.get((i + c * j) % MOST_VALUES % values.len().max(1)).cloned().unwrap_or_default()
+        };
+        controls.iter().enumerate().flat_map(value).collect()
+    };
+    rows.map(row).collect()
 }
 
 /// A namespace and a service account for each set of policies that service accounts may use.

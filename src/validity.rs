@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::modern;
+use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION};
 
 /// Whether a witness may look like this. A pod that the old server and the new one do not see alike is none either.
 pub fn is_valid(pod: &Value, target_minor: u8) -> bool {
@@ -62,9 +63,14 @@ fn is_sound_sysctl(sysctl: &Value) -> bool {
     !name.is_empty() && name.chars().all(of_name) && name.split('.').all(|part| !part.is_empty()) && name.contains('.')
 }
 
-/// Whether an AppArmor annotation names a profile.
+/// Whether annotations with AppArmor and seccomp profiles name one.
 fn annotations_are_profiles(annotations: &Value) -> bool {
-    let mut profiles = annotations.as_object().into_iter().flatten().filter_map(|(_, profile)| profile.as_str());
+    let is_profile = |key: &str| {
+        let prefixes = [APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION];
+        prefixes.iter().any(|prefix| key.starts_with(prefix))
+    };
+    let profiles = annotations.as_object().into_iter().flatten().filter(|(key, _)| is_profile(key));
+    let mut profiles = profiles.filter_map(|(_, profile)| profile.as_str());
     profiles.all(|profile| {
         let file = profile.strip_prefix("localhost/").is_some_and(|file| !file.is_empty());
         file || matches!(profile, "runtime/default" | "unconfined")

@@ -61,6 +61,12 @@ fn the_waist_knows_neither_side() {
 }
 
 #[test]
+fn a_proof_knows_no_target_by_name() {
+    nothing_names("src/proof", &["crate::targets::vap", "crate::targets::psa", "crate::cel", "crate::commands"]);
+    nothing_names("src/symbolic", &["crate::targets", "crate::proof", "crate::controls"]);
+}
+
+#[test]
 fn only_input_and_commands_touch_files() {
     for (path, text) in sources("src") {
         let name = path.display().to_string();

@@ -15,6 +15,7 @@ mod runbook;
 mod settings;
 mod translation;
 mod verify;
+mod witnesses;
 
 use anyhow::Result;
 

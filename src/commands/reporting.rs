@@ -66,7 +66,8 @@ impl Source<'_> {
     /// Documents that do not read back, a pod that the API server could not decode.
     pub(super) fn verification(&self, emissions: &[(&dyn Target, Emission)], asked: &Asked) -> Result<Verification> {
         let findings = |(target, emission): &(&dyn Target, Emission)| {
-            verify::found(self.plan, *target, &convert::read_back(emission)?, asked)
+            let (findings, _) = verify::found(self.plan, *target, &convert::read_back(emission)?, asked)?;
+            Ok(findings)
         };
         Ok(Verification { targets: emissions.iter().map(findings).collect::<Result<Vec<TargetFindings>>>()? })
     }

@@ -13,6 +13,7 @@ use crate::cli::{OUTPUT, Verify, VerifyFormat};
 use crate::cluster::Cluster;
 use crate::compare::{Terms, compare};
 use crate::input::Inventory;
+use crate::pairing;
 use crate::plan::{Options, Plan};
 use crate::proof::{self, against_policies};
 use crate::report::verification::{ClassFinding, Difference, Proved, TargetFindings, Verification, assumptions};
@@ -36,19 +37,31 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
         Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given).with_manifests(&manifests);
     let source = reporting::Source { inventory: &inventory, cluster: &cluster, plan: &plan };
     let asked = Asked { for_all_pods: !arguments.no_proof, ..source.asked(true, !arguments.no_boundary) };
+    let mut shown = Vec::new();
     let mut verification = Verification::default();
     let mut emissions = Vec::new();
     for target in targets {
         let emission = target.emit(&plan);
         let documents = documents(against.as_deref(), target, &emission)?;
         detail(format!("{}: {}", target.name(), counted(documents.len(), "document")));
-        let mut findings = found(&plan, target, &documents, &asked)?;
+        let (mut findings, witnesses) = found(&plan, target, &documents, &asked)?;
+        shown.push((format!("witnesses-{}", target.name()), witnesses));
         if against.is_none() {
             findings.gaps.clone_from(&emission.gaps);
             findings.notes.clone_from(&emission.notes);
         }
         emissions.push((target, against.is_none().then_some(emission)));
         verification.targets.push(findings);
+    }
+    if let Some(folder) = &arguments.write_witnesses {
+        let boundary = asked.requests.get(asked.requests.len() - asked.boundary..).unwrap_or_default();
+        let mut sets = vec![
+            ("boundary".to_owned(), boundary.to_vec()),
+            ("pairwise".to_owned(), pairing::pairwise(&cluster, &plan, &namespaces)),
+        ];
+        sets.extend(shown);
+        let changes = super::witnesses::write(folder, arguments.force, &cluster, &sets)?;
+        tell(format!("{} written to `{}`", counted(changes.written, "file"), folder.display()));
     }
     let print = |verification| match arguments.format {
         VerifyFormat::Html => {
@@ -94,7 +107,7 @@ fn documents(against: Option<&Path>, target: &dyn Target, emission: &Emission) -
     }
 }
 
-/// What comparing documents of a target with PodSecurityPolicy finds.
+/// What comparing documents of a target with PodSecurityPolicy finds, and the pods that show differences for all pods.
 ///
 /// # Errors
 /// A pod that the API server could not decode.
@@ -103,16 +116,18 @@ pub(super) fn found(
     target: &dyn Target,
     documents: &[Value],
     asked: &Asked,
-) -> Result<TargetFindings> {
+) -> Result<(TargetFindings, Vec<PodRequest>)> {
+    let mut witnesses = Vec::new();
     if let Some(checked) = target.check(documents, plan) {
-        return Ok(of_manifests(target, checked));
+        return Ok((of_manifests(target, checked), witnesses));
     }
     let context = Context { namespaces: plan.namespaces, rbac: plan.rbac, target_minor: plan.options.target_minor };
     let decider = target.read(documents, &context);
     let findings = findings(plan.cluster, decider.as_ref(), &asked.requests, target, &plan.options)?;
-    let prove = || proved(plan.cluster, decider.as_ref(), plan.namespaces, terms(target, &plan.options));
+    let terms = terms(target, &plan.options);
+    let prove = || proved(plan.cluster, decider.as_ref(), plan.namespaces, terms, &mut witnesses);
     let proved = asked.for_all_pods.then(prove).transpose()?;
-    Ok(TargetFindings { boundary: asked.boundary, proved, ..findings })
+    Ok((TargetFindings { boundary: asked.boundary, proved, ..findings }, witnesses))
 }
 
 fn findings(
@@ -156,13 +171,20 @@ fn terms(target: &dyn Target, options: &Options) -> Terms {
 }
 
 /// What is proved for all pods, with each difference as the whole deciders tell it.
-fn proved(cluster: &Cluster, decider: &dyn Decider, namespaces: &[Value], terms: Terms) -> Result<Proved> {
+fn proved(
+    cluster: &Cluster,
+    decider: &dyn Decider,
+    namespaces: &[Value],
+    terms: Terms,
+    shown: &mut Vec<PodRequest>,
+) -> Result<Proved> {
     let mut classes = Vec::new();
     for found in against_policies(cluster, decider, namespaces, terms) {
         let mut witnesses = Vec::new();
         for (_, pod) in &found.proof.witnesses {
             let request = proof::request(&found.class.subject, pod.clone());
             witnesses.extend(Difference::of(&request, &compare(cluster, decider, &request, terms)?));
+            shown.push(request);
         }
         classes.push(ClassFinding::new(cluster, &found, witnesses));
     }

@@ -4,14 +4,16 @@
 //! shows counts as one without labels: the pod that is asked about stands in it. What the cluster is configured to do by
 //! default comes from a `PodSecurityConfiguration`, alone or inside an `AdmissionConfiguration`; without one, nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::admission::{Admission, Operation, Request, Resource, Response};
-use super::labels::{PREFIX, Policy};
-use super::level::LevelVersion;
+use super::labels::{PREFIX, Policy, policy_to_evaluate};
+use super::level::{LevelVersion, Version};
+use super::side::PsaSide;
 use crate::admission::Operation as PodOperation;
+use crate::symbolic::{Side, Situations, Subject, Unproven};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported, WorkloadRequest};
 
 /// Pod Security Admission as documents set it up.
@@ -103,9 +105,57 @@ impl Decider for PsaDecider {
     fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
     }
+
+    fn side(&self, subject: &Subject) -> Result<Box<dyn Side + '_>, Unproven> {
+        if let Some(part) = self.unsupported.first() {
+            return Err(Unproven::new(&part.document, &part.why));
+        }
+        Ok(Box::new(PsaSide::new(self, subject)?))
+    }
+
+    fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        let (account, user) = (String::new(), String::new());
+        let somebody = Subject { namespace: namespace.to_owned(), account, user, groups: Vec::new() };
+        Some(Box::new(PsaSide::new(self, &somebody).ok()?))
+    }
 }
 
 impl PsaDecider {
+    /// The level that is enforced on the pods that a user creates in a namespace; `None` if the request is exempt.
+    pub(super) fn enforced(&self, namespace: &str, user: &str) -> Option<LevelVersion> {
+        let exempt = &self.admission.exemptions;
+        let is_exempt = |list: &[String], value: &str| !value.is_empty() && list.iter().any(|entry| entry == value);
+        if is_exempt(&exempt.namespaces, namespace) || is_exempt(&exempt.usernames, user) {
+            return None;
+        }
+        let unlabelled = Value::Object(Map::new());
+        let labels = self.namespaces.get(namespace).unwrap_or(&unlabelled);
+        Some(policy_to_evaluate(labels, &self.admission.defaults).0.enforce)
+    }
+
+    /// A level as this server understands its version.
+    pub(super) fn as_understood(&self, policy: LevelVersion) -> LevelVersion {
+        let known = self.admission.server.map_or(Version::Latest, Version::Minor);
+        LevelVersion { level: policy.level, version: policy.version.min(known) }
+    }
+
+    /// Runtime classes whose pods are not judged.
+    pub(super) fn exempt_runtime_classes(&self) -> &[String] {
+        &self.admission.exemptions.runtime_classes
+    }
+
+    /// Whether a pod's runtime class exempts it.
+    pub(super) fn is_exempt(&self, pod: &Value) -> bool {
+        let class = text(pod, "/spec/runtimeClassName");
+        !class.is_empty() && self.exempt_runtime_classes().iter().any(|exempt| exempt == class)
+    }
+
+    /// The namespaces and users that documents name.
+    pub(super) fn named(&self) -> BTreeSet<String> {
+        let exempt = &self.admission.exemptions;
+        self.namespaces.keys().chain(&exempt.namespaces).chain(&exempt.usernames).cloned().collect()
+    }
+
     /// The answer to a request, with the labels that its namespace is known to have.
     fn answer(&self, request: &Request<'_>) -> TargetVerdict {
         let unlabelled = Value::Object(Map::new());
@@ -135,7 +185,7 @@ fn text<'v>(document: &'v Value, pointer: &str) -> &'v str {
 mod tests {
     use serde_json::json;
 
-    use super::super::level::{Level, Version};
+    use super::super::level::Level;
     use super::*;
     use crate::rbac::{Rbac, RbacOptions};
 

@@ -31,6 +31,11 @@ impl<'a> PsaPod<'a> {
         Self { facts, violated, texts }
     }
 
+    /// Whether the pod violates a rule, by its number.
+    pub(super) fn violates(&self, rule: usize) -> bool {
+        self.violated & (1 << rule) != 0
+    }
+
     fn text(&self, rule: usize) -> &str {
         let text = self.texts.get(rule).map(|text| text.get_or_init(|| self.render(rule)));
         text.map(String::as_str).unwrap_or_default()

@@ -15,6 +15,7 @@ mod labels;
 mod level;
 mod pod;
 mod registry;
+mod side;
 
 pub use admission::{Admission, Exemptions, Operation, Refusal, Request, Resource, Response};
 pub use configuration::ConfigurationError;

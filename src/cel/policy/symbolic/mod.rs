@@ -9,9 +9,6 @@ mod shape;
 mod truth;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value as Json;

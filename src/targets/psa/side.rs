@@ -1,0 +1,242 @@
+//! Pod Security Admission as a side of a proof: the checks of the level that a namespace enforces.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::decide::PsaDecider;
+use super::evaluate::PsaPod;
+use super::level::LevelVersion;
+use super::registry::{REGISTRY, members};
+use crate::constraint::Axis;
+use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION};
+use crate::symbolic::{
+    Answer, At, Constant, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven,
+};
+
+/// What is decided about the pods of one class of subjects.
+pub(super) struct PsaSide<'a> {
+    decider: &'a PsaDecider,
+    /// What is enforced; `None` where nothing is.
+    enforced: Option<LevelVersion>,
+    rules: Vec<usize>,
+    statements: Vec<Statement>,
+}
+
+impl<'a> PsaSide<'a> {
+    /// The side of a subject.
+    ///
+    /// # Errors
+    /// A check of which nobody has written down what it looks at.
+    pub fn new(decider: &'a PsaDecider, subject: &Subject) -> Result<Self, Unproven> {
+        let enforced = decider.enforced(&subject.namespace, &subject.user);
+        let (mut rules, mut statements) = (Vec::new(), Vec::new());
+        let active = enforced.map_or(0, |policy| REGISTRY.rules(decider.as_understood(policy)));
+        for rule in members(active) {
+            let Some((check, _)) = REGISTRY.rule(rule) else { continue };
+            let name = format!("PodSecurity {}", check.id);
+            let reads = reads(check.id).ok_or_else(|| Unproven::new(&name, "what it looks at is not written down"))?;
+            rules.push(rule);
+            statements.push(Statement { rule: name, reads });
+        }
+        if enforced.is_some() {
+            let units = BTreeSet::from([spec("runtimeClassName")]);
+            let constants = decider.exempt_runtime_classes().iter();
+            let constant =
+                |class: &String| Constant { unit: spec("runtimeClassName"), within: Vec::new(), value: json!(class) };
+            let reads = Reads { units, constants: constants.map(constant).collect(), parents: false };
+            statements.push(Statement { rule: "PodSecurity exemptions".to_owned(), reads });
+        }
+        Ok(Self { decider, enforced, rules, statements })
+    }
+}
+
+impl Situations for PsaSide<'_> {
+    fn of(&self, subject: &Subject) -> Vec<u8> {
+        format!("{:?}", self.decider.enforced(&subject.namespace, &subject.user)).into_bytes()
+    }
+
+    fn mentioned(&self) -> BTreeSet<String> {
+        self.decider.named()
+    }
+}
+
+impl Side for PsaSide<'_> {
+    fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    fn steps(&self) -> &[Step] {
+        &[]
+    }
+
+    fn axes(&self) -> Vec<Axis> {
+        Vec::new()
+    }
+
+    fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>> {
+        let seen = PsaPod::read(pod);
+        let holds = |statement: &usize| match self.rules.get(*statement) {
+            Some(rule) => Ok(!seen.violates(*rule)),
+            None => Ok(!self.decider.is_exempt(pod)),
+        };
+        statements.iter().map(holds).collect()
+    }
+
+    fn stepped(&self, _pod: &Value, _step: usize) -> Answer<Option<Value>> {
+        Err("nothing is filled in".to_owned())
+    }
+
+    /// Every check holds, or the pod's runtime class is exempt.
+    fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven> {
+        let mut checks = Vec::new();
+        for rule in 0..self.rules.len() {
+            checks.push(oracle.ask(At::SUBMITTED, rule)?);
+        }
+        let all = oracle.all(&checks);
+        let when = match self.enforced {
+            Some(_) => {
+                let judged = oracle.ask(At::SUBMITTED, self.rules.len())?;
+                let exempt = oracle.not(judged);
+                oracle.any(&[all, exempt])
+            }
+            None => all,
+        };
+        Ok(vec![Outcome { when, at: At::SUBMITTED }])
+    }
+}
+
+fn spec(key: &str) -> Unit {
+    Unit::Pod(vec!["spec".to_owned(), key.to_owned()])
+}
+
+fn container(key: &str) -> Unit {
+    Unit::Container(vec![key.to_owned()])
+}
+
+/// A field that pods and containers have.
+fn both(key: &str) -> [Unit; 2] {
+    [Unit::pod_context(key), Unit::context(key)]
+}
+
+/// What each check looks at, and what it compares that with. Every check asks the same of every container, volume and
+/// item, for a given pod level.
+fn reads(check: &str) -> Option<Reads> {
+    let os = || vec![spec("os"), spec("hostUsers")];
+    let own = |key| vec![Unit::context(key)];
+    let units = match check {
+        "allowPrivilegeEscalation" | "procMount_restricted" => [own(pod_key(check)), os()].concat(),
+        "procMount" => [own("procMount"), os()].concat(),
+        "appArmorProfile" => {
+            let annotation = Unit::ContainerAnnotation(APP_ARMOR_ANNOTATION.to_owned());
+            [both("appArmorProfile").to_vec(), vec![annotation]].concat()
+        }
+        "capabilities_baseline" => own("capabilities"),
+        "capabilities_restricted" => [own("capabilities"), os()].concat(),
+        "hostNamespaces" => ["hostNetwork", "hostPID", "hostIPC"].map(spec).to_vec(),
+        "hostPathVolumes" | "restrictedVolumes" => vec![Unit::Volume],
+        "hostPorts" => vec![container("ports")],
+        "hostProbesAndHostLifecycle" => {
+            ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle"].map(container).to_vec()
+        }
+        "privileged" => own("privileged"),
+        "runAsNonRoot" | "runAsUser" => [both(pod_key(check)).to_vec(), os()].concat(),
+        "seLinuxOptions" => both("seLinuxOptions").to_vec(),
+        "seccompProfile_baseline" | "seccompProfile_restricted" => {
+            let annotations = [
+                Unit::annotation(POD_SECCOMP_ANNOTATION),
+                Unit::ContainerAnnotation(CONTAINER_SECCOMP_ANNOTATION.to_owned()),
+            ];
+            [both("seccompProfile").to_vec(), annotations.to_vec(), os()].concat()
+        }
+        "sysctls" => vec![Unit::pod_context("sysctls")],
+        "windowsHostProcess" => both("windowsOptions").to_vec(),
+        _ => return None,
+    };
+    let constants = units.iter().flat_map(constants_of).collect();
+    Some(Reads { units: units.into_iter().collect(), constants, parents: false })
+}
+
+/// The field that a check is called after.
+fn pod_key(check: &str) -> &str {
+    check.split('_').next().unwrap_or(check)
+}
+
+/// What the standards compare a unit with.
+fn constants_of(unit: &Unit) -> Vec<Constant> {
+    let last = match unit {
+        Unit::Pod(path) | Unit::Container(path) => path.last().map(String::as_str).unwrap_or_default(),
+        _ => "",
+    };
+    let compared: Vec<(&[&str], Value)> = match last {
+        "os" => vec![(&["name"], json!("windows")), (&["name"], json!("linux"))],
+        "windowsOptions" => vec![(&["hostProcess"], json!(true))],
+        "capabilities" => BASELINE_CAPABILITIES.iter().map(|name| (&["add", "[]"] as &[&str], json!(name))).collect(),
+        "seLinuxOptions" => ["container_t", "container_init_t", "container_kvm_t", "container_engine_t"]
+            .into_iter()
+            .map(|name| (&["type"] as &[&str], json!(name)))
+            .chain([(&["user"] as &[&str], json!("u")), (&["role"], json!("r"))])
+            .collect(),
+        "seccompProfile" | "appArmorProfile" => ["RuntimeDefault", "Unconfined", "Localhost"]
+            .into_iter()
+            .map(|name| (&["type"] as &[&str], json!(name)))
+            .collect(),
+        "sysctls" => SYSCTLS.iter().map(|name| (&["[]", "name"] as &[&str], json!(name))).collect(),
+        "ports" => vec![(&["[]", "hostPort"], json!(1))],
+        "procMount" => vec![(&[], json!("Default"))],
+        "runAsUser" => vec![(&[], json!(0))],
+        "livenessProbe" | "readinessProbe" | "startupProbe" => {
+            vec![(&["httpGet", "host"], json!("h")), (&["tcpSocket", "host"], json!("h"))]
+        }
+        "lifecycle" => vec![
+            (&["postStart", "httpGet", "host"], json!("h")),
+            (&["postStart", "tcpSocket", "host"], json!("h")),
+            (&["preStop", "httpGet", "host"], json!("h")),
+            (&["preStop", "tcpSocket", "host"], json!("h")),
+        ],
+        _ => Vec::new(),
+    };
+    let constant = |(within, value): (&[&str], Value)| Constant {
+        unit: unit.clone(),
+        within: within.iter().map(|&step| step.to_owned()).collect(),
+        value,
+    };
+    compared.into_iter().map(constant).collect()
+}
+
+/// Names that the capability checks compare with.
+const BASELINE_CAPABILITIES: [&str; 15] = [
+    "ALL",
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+    "NET_RAW",
+];
+
+/// Names that the sysctl check compares with, in any version.
+const SYSCTLS: [&str; 14] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+    "net.ipv4.tcp_slow_start_after_idle",
+    "net.ipv4.tcp_notsent_lowat",
+];
