@@ -156,10 +156,11 @@ fn add_files(
     Ok(())
 }
 
-/// The emission with the files that its documents are really written to.
+/// The emission with the files that its documents are really written to. Patches name each other by their files, and stay
+/// apart.
 fn named_as_written(emission: &Emission, bundle: bool, target: &dyn Target) -> Emission {
     let mut named = emission.clone();
-    for emitted in named.documents.iter_mut().filter(|_| bundle) {
+    for emitted in named.documents.iter_mut().filter(|_| bundle && target.judges()) {
         emitted.file = format!("{}.yaml", target.name());
     }
     named

@@ -30,7 +30,7 @@ impl<'a> Books<'a> {
 
     /// The runbook of a target, and the files that it speaks of; paths below the target's folder.
     pub(super) fn files(&self, target: &dyn Target, emission: &Emission) -> Result<BTreeMap<String, String>> {
-        let observing = self.observing(target);
+        let (observing, staged) = (self.emitted(target, Enforcement::Audit), self.emitted(target, Enforcement::Staged));
         let removal =
             if asks_for_grants(emission) { self.removal.clone().keeping_grants() } else { self.removal.clone() };
         let paths = reading::paths(&self.arguments.input.paths);
@@ -39,6 +39,7 @@ impl<'a> Books<'a> {
             target: target.name(),
             emission,
             observing: &observing,
+            staged: &staged,
             removal: &removal,
             reliances: self.reliances,
             paths: paths.iter().map(|path| path.display().to_string()).collect(),
@@ -53,9 +54,12 @@ impl<'a> Books<'a> {
         Ok(files)
     }
 
-    /// What the target emits so that nothing is refused yet.
-    fn observing(&self, target: &dyn Target) -> Emission {
-        let options = Options { enforcement: Enforcement::Audit, ..self.plan.options.clone() };
+    /// What the target emits in another mode. One that changes manifests emits nothing that is in force.
+    fn emitted(&self, target: &dyn Target, enforcement: Enforcement) -> Emission {
+        if !target.judges() {
+            return Emission::default();
+        }
+        let options = Options { enforcement, ..self.plan.options.clone() };
         let plan = Plan::new(self.plan.cluster, options).with_input(self.plan.namespaces, self.plan.requests);
         target.emit(&plan)
     }

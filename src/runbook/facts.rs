@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::staging::{Applied, applied};
-use crate::plan::Plan;
+use crate::plan::{ENFORCE_LABEL, Enforcement, Plan};
 use crate::removal::{PERMISSIVE, Removal};
 use crate::targets::Emission;
 use crate::targets::workloads::Reliances;
@@ -38,6 +38,8 @@ pub struct Facts {
     is_native: bool,
     writes_patches: bool,
     is_staged: bool,
+    written_to_refuse: bool,
+    label: &'static str,
     is_bundle: bool,
     fills_in: bool,
     removal: RemovalFacts,
@@ -94,6 +96,8 @@ pub struct Around<'a> {
     pub emission: &'a Emission,
     /// What it emits to observe first.
     pub observing: &'a Emission,
+    /// What it emits to enforce namespace by namespace.
+    pub staged: &'a Emission,
     /// What removing PodSecurityPolicy means.
     pub removal: &'a Removal,
     /// How many manifests rely on fills.
@@ -109,8 +113,8 @@ pub struct Around<'a> {
 impl Facts {
     /// The facts about a translation.
     pub fn of(around: &Around<'_>) -> Self {
-        let Around { plan, target, emission, observing, removal, reliances, .. } = around;
-        let documents = if around.is_bundle { Vec::new() } else { applied(emission, observing) };
+        let Around { plan, target, emission, observing, staged, removal, reliances, .. } = around;
+        let documents = if around.is_bundle { Vec::new() } else { applied(emission, observing, staged) };
         let namespaces = namespaces(plan);
         Self {
             target: (*target).to_owned(),
@@ -129,7 +133,9 @@ impl Facts {
             paths: around.paths.clone(),
             keeps_grants: asks_for_grants(emission),
             permissive: PERMISSIVE,
-            is_staged: documents.iter().any(Applied::is_staged),
+            is_staged: plan.options.enforcement == Enforcement::Staged || documents.iter().any(Applied::is_staged),
+            written_to_refuse: plan.options.enforcement == Enforcement::Deny,
+            label: ENFORCE_LABEL.0,
             documents,
             labels: labels(emission),
             is_native: *target == "vap",

@@ -4,14 +4,10 @@
 //! policy lies around.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use crate::plan::ENFORCE_LABEL;
 use crate::targets::{Emission, Emitted};
-
-/// The label of namespaces in which a staged document is in force.
-pub(super) const LABEL: &str = "psp-migrate/enforce";
-/// What the name of a staged document ends in.
-const SUFFIX: &str = "-staged";
 
 /// A document that is applied.
 #[derive(Debug, Clone, Serialize)]
@@ -42,8 +38,8 @@ const NOT_APPLIED: [&str; 5] = [
     "kustomize.config.k8s.io/",
 ];
 
-/// The documents to apply, in their order.
-pub(super) fn applied(emission: &Emission, observing: &Emission) -> Vec<Applied> {
+/// The documents to apply, in their order; beside them what is emitted to observe, and to enforce by degrees.
+pub(super) fn applied(emission: &Emission, observing: &Emission, staged: &Emission) -> Vec<Applied> {
     let is_applied = |emitted: &&Emitted| {
         let version = emitted.document.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
         !NOT_APPLIED.iter().any(|group| version.starts_with(group))
@@ -52,23 +48,30 @@ pub(super) fn applied(emission: &Emission, observing: &Emission) -> Vec<Applied>
         let other = observing.documents.iter().find(|other| other.file == emitted.file);
         let observing = other.and_then(|other| merge_patch(&emitted.document, &other.document));
         // Only what observing changes denies anything, and needs a stage.
-        let staged = observing.as_ref().and_then(|_| staged(&emitted.document));
+        let staged = observing.as_ref().and_then(|_| labelled(&emitted.document, staged));
         Applied {
             file: emitted.file.clone(),
-            object: object(&emitted.document, ""),
+            object: object(&emitted.document),
             observing: observing.map(|patch| patch.to_string()),
-            staged_object: staged.as_ref().map(|_| object(&emitted.document, SUFFIX)),
-            staged: staged.map(|patch| patch.to_string()),
+            staged: staged.and_then(|staged| merge_patch(&emitted.document, staged)).map(|patch| patch.to_string()),
+            staged_object: staged.map(object),
         }
     };
     emission.documents.iter().filter(is_applied).map(document).collect()
 }
 
-/// `kind.group/name`, with something after the name.
-fn object(document: &Value, suffix: &str) -> String {
+/// The document of the same kind that is in force in labelled namespaces only.
+fn labelled<'e>(document: &Value, staged: &'e Emission) -> Option<&'e Value> {
+    let is_labelled =
+        |other: &&Value| other.get("kind") == document.get("kind") && other.to_string().contains(ENFORCE_LABEL.0);
+    staged.documents.iter().map(|emitted| &emitted.document).find(is_labelled)
+}
+
+/// `kind.group/name`
+fn object(document: &Value) -> String {
     let text = |pointer| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let group = text("/apiVersion").split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
-    format!("{}{group}/{}{suffix}", text("/kind").to_ascii_lowercase(), text("/metadata/name"))
+    format!("{}{group}/{}", text("/kind").to_ascii_lowercase(), text("/metadata/name"))
 }
 
 /// The merge patch (RFC 7396) that makes `from` into `to`; `None` if they are equal.
@@ -88,35 +91,10 @@ fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
     (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
-/// The merge patch that gives a document another name and restricts it to labelled namespaces.
-fn staged(document: &Value) -> Option<Value> {
-    let selector = json!({"namespaceSelector": {"matchLabels": {LABEL: "true"}}});
-    let text = |key| document.get(key).and_then(Value::as_str).unwrap_or_default();
-    let spec = match (text("apiVersion").split('/').next().unwrap_or_default(), text("kind")) {
-        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => json!({"matchResources": selector}),
-        ("constraints.gatekeeper.sh", _) => json!({"match": selector}),
-        ("policies.kyverno.io", "ValidatingPolicy") => json!({"matchConstraints": selector}),
-        ("kyverno.io", "ClusterPolicy") => json!({"rules": selected_rules(document)}),
-        _ => return None,
-    };
-    let name = document.pointer("/metadata/name")?.as_str()?;
-    Some(json!({"metadata": {"name": format!("{name}{SUFFIX}")}, "spec": spec}))
-}
-
-/// The rules of a ClusterPolicy, each restricted to labelled namespaces.
-fn selected_rules(document: &Value) -> Vec<Value> {
-    let mut rules = document.pointer("/spec/rules").and_then(Value::as_array).cloned().unwrap_or_default();
-    for rule in &mut rules {
-        let blocks = rule.pointer_mut("/match/any").and_then(Value::as_array_mut).into_iter().flatten();
-        for resources in blocks.filter_map(|block| block.get_mut("resources")?.as_object_mut()) {
-            resources.insert("namespaceSelector".to_owned(), json!({"matchLabels": {LABEL: "true"}}));
-        }
-    }
-    rules
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn check(from: Value, to: Value, patch: Option<Value>) {
@@ -138,21 +116,22 @@ mod tests {
 
     #[test]
     fn only_what_denies_is_staged() {
-        let binding = |actions: Value| {
+        let binding = |name: &str, spec: Value| {
             json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": "b"}, "spec": {"policyName": "p", "validationActions": actions}})
+                "metadata": {"name": name}, "spec": spec})
         };
         let emission = |document: Value| Emission {
             documents: vec![Emitted { file: "b.yaml".to_owned(), document }],
             ..Emission::default()
         };
-        let found = applied(&emission(binding(json!(["Deny"]))), &emission(binding(json!(["Warn"]))));
+        let deny = emission(binding("b", json!({"validationActions": ["Deny"]})));
+        let selector = json!({"namespaceSelector": {"matchLabels": {ENFORCE_LABEL.0: "true"}}});
+        let staged = emission(binding("b-deny", json!({"validationActions": ["Deny"], "matchResources": selector})));
+        let found = applied(&deny, &emission(binding("b", json!({"validationActions": ["Warn"]}))), &staged);
         assert_eq!(found[0].observing.as_deref(), Some(r#"{"spec":{"validationActions":["Warn"]}}"#));
-        assert_eq!(
-            found[0].staged_object.as_deref(),
-            Some("validatingadmissionpolicybinding.admissionregistration.k8s.io/b-staged")
-        );
-        let same = applied(&emission(binding(json!(["Deny"]))), &emission(binding(json!(["Deny"]))));
+        let expected = "validatingadmissionpolicybinding.admissionregistration.k8s.io/b-deny";
+        assert_eq!(found[0].staged_object.as_deref(), Some(expected));
+        let same = applied(&deny, &deny, &staged);
         assert!(!same[0].is_staged() && same[0].observing.is_none());
     }
 }

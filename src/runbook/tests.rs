@@ -88,12 +88,13 @@ fn book(target: &dyn Target) -> String {
     let namespaces = values(&inventory.namespaces);
     let plan =
         |enforcement| Plan::new(&cluster, Options { enforcement, ..Options::default() }).with_input(&namespaces, &[]);
-    let (deny, audit) = (plan(Enforcement::Deny), plan(Enforcement::Audit));
+    let [deny, audit, staged] = [Enforcement::Deny, Enforcement::Audit, Enforcement::Staged].map(plan);
     let facts = Facts::of(&Around {
         plan: &deny,
         target: target.name(),
         emission: &target.emit(&deny),
         observing: &target.emit(&audit),
+        staged: &target.emit(&staged),
         removal: &Removal::of(&inventory),
         reliances: Reliances { relying: 1, all: 2, not_admitted: 0 },
         paths: vec!["-x".to_owned(), "a b'$(touch pwned)".to_owned()],
