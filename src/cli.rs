@@ -60,6 +60,8 @@ pub enum Command {
     Convert(Convert),
     /// Hold the policies of another engine against PodSecurityPolicy, decision by decision
     Verify(Verify),
+    /// Hold two sets of policies against each other for all pods: which admits more; or the policies of one set
+    Compare(Compare),
     /// Print a script that completes commands and options in a shell
     Completions(Completions),
     /// Print a manual page
@@ -474,4 +476,41 @@ pub enum VerifyFormat {
     Junit,
     /// For code scanning.
     Sarif,
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+#[command(override_usage = "psp-migrate compare [OPTIONS] <A> [B]")]
+#[command(mut_arg("paths", |paths| paths.value_names(["A", "B"]).num_args(1..=2).required(true).help(
+    "PodSecurityPolicies with their roles and bindings, the documents of a target, or a level as `psa:restricted@v1.30`"
+)))]
+#[command(after_help = "\
+Examples:
+  psp-migrate compare old-policies/ new-policies/
+  psp-migrate compare manifests/ out/vap/
+  psp-migrate compare manifests/ psa:restricted@v1.30
+  psp-migrate compare manifests/
+
+What B denies and admits beyond A is told for each class of subjects with a pod that shows it. A set of policies without
+roles and bindings may be used by everybody. With A alone its policies are held against each other: which are the same,
+which admits no more than another, and what would change without it.")]
+pub struct Compare {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// The Kubernetes version of the server that gets the documents of a target, 1.30 to 1.37
+    #[arg(long, value_name = "VERSION", default_value = "1.37", env = "PSP_MIGRATE_TARGET_VERSION", value_parser = target_minor)]
+    pub target_version: u8,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CompareFormat,
+}
+
+/// Output formats of `compare`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// For a terminal.
+    Text,
+    /// One object.
+    Json,
 }

@@ -1,6 +1,7 @@
 //! The commands: each reads, computes, reports. Only they print.
 
 mod choices;
+mod compare;
 mod convert;
 mod documentation;
 mod engine;
@@ -52,6 +53,7 @@ pub fn run(cli: Cli) -> Result<Ending> {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Completions(arguments) => documentation::completions(&arguments).map(|()| Ending::Equal),
         Command::Man(arguments) => documentation::man(&arguments).map(|()| Ending::Equal),
     }

@@ -29,6 +29,7 @@
 
 mod against;
 mod assembly;
+mod between;
 mod bits;
 mod cells;
 mod facet;
@@ -50,6 +51,7 @@ use crate::modern;
 use crate::symbolic::{Answer, Node, Oracle, Outcome, Side, Unproven};
 pub use against::{ClassProof, against_policies, request};
 pub use assembly::Place;
+pub use between::{Documents, Rules, Said, between};
 use bits::Bits;
 use formula::Formulas;
 pub use policies::UsablePolicies;

@@ -1,5 +1,6 @@
 //! What people and programs read: decisions, inventories, differences, each printed by one of several printers.
 
+pub mod between;
 mod beyond;
 pub mod decision;
 pub(crate) mod diff;

@@ -122,7 +122,7 @@ pub trait Oracle {
 }
 
 /// A class of subjects, by one of them: who creates a pod, where, and as which service account it runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Subject {
     /// The pod's namespace.
     pub namespace: String,
