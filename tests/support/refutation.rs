@@ -4,15 +4,18 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use psp_migrate::cluster::Cluster;
+use psp_migrate::admission::Operation;
+use psp_migrate::cluster::{Cluster, PolicyState};
 use psp_migrate::compare::{Agreement, Comparison, Terms, compare};
 use psp_migrate::input::{Class, Inventory, Severity, Sourced, without_defaults};
 use psp_migrate::pairing;
 use psp_migrate::plan::{Options, Plan};
+use psp_migrate::proof::{ClassProof, against_policies, request};
 use psp_migrate::rbac::RbacOptions;
 use psp_migrate::release::Release;
 use psp_migrate::requests::{PodRequest, RequestReader};
 use psp_migrate::targets::{Context, Decider, Target};
+use rayon::prelude::*;
 use serde_json::Value;
 
 /// A cluster, and requests for pods that were given with it.
@@ -33,6 +36,10 @@ impl Input {
         let plain = |object: &'_ Sourced<Value>| object.value.clone();
         let (policies, rbac): (Vec<_>, Vec<_>) = (policies.iter().map(plain).collect(), rbac.map(plain).collect());
         let cluster = Cluster::new(&policies, &rbac, Release::default(), RbacOptions::default()).unwrap();
+        assert!(
+            cluster.policies().iter().all(|policy| policy.state == PolicyState::Used),
+            "{paths:?}: a policy is not used"
+        );
         let reader = RequestReader::new("default", None, 24);
         let objects = [
             (Class::Pod, &inventory.pods),
@@ -69,13 +76,7 @@ impl Input {
         target: &dyn Target,
         options: &Options,
     ) -> Comparison {
-        let fills_in = target.fills_in(options);
-        let terms = Terms {
-            target_minor: options.target_minor,
-            compares_pods: fills_in,
-            compares_annotation: fills_in && options.annotate,
-        };
-        compare(&self.cluster, decider, request, terms).unwrap()
+        compare(&self.cluster, decider, request, terms(target, options)).unwrap()
     }
 
     /// Requests on which a wrong translation may show itself: those given, and pods around every limit, each from somebody
@@ -84,6 +85,62 @@ impl Input {
         let boundary = pairing::boundary(&self.cluster, &self.plan(options), &self.namespaces);
         let all: Vec<PodRequest> = self.given.iter().cloned().chain(boundary).collect();
         pairing::with_every_requester(&self.cluster, &all)
+    }
+}
+
+/// What was found about a translation.
+pub struct Findings {
+    /// Requests on which it does not agree with the cluster; the smallest of each class of subjects, where all pods count.
+    pub witnesses: Vec<Witness>,
+    /// Whether every pod that anybody may create was taken into account, and not only those around the limits.
+    pub of_all_pods: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+}
+
+impl Input {
+    /// How documents differ from the cluster: proved for all pods, and where that cannot be done, over the given pods and
+    /// those around every limit.
+    pub fn refute(&self, target: &dyn Target, documents: &[Value], options: &Options) -> Findings {
+        let decider = self.read_back(target, documents, options);
+        assert_eq!(decider.unsupported(), [], "documents that cannot be evaluated refute nothing");
+        let proofs = against_policies(&self.cluster, decider.as_ref(), &self.namespaces, terms(target, options));
+        let mut findings = Findings { witnesses: Vec::new(), of_all_pods: true, reasons: Vec::new() };
+        for ClassProof { class, proof } in proofs {
+            findings.of_all_pods &= proof.reasons.is_empty();
+            findings.reasons.extend(proof.reasons.iter().map(ToString::to_string));
+            let witness = |(_, pod)| self.witness(decider.as_ref(), request(&class.subject, pod), target, options);
+            findings.witnesses.extend(proof.witnesses.into_iter().map(|pod| witness(pod).expect("a witness replays")));
+        }
+        if !findings.of_all_pods {
+            let requests = self.requests(options).into_par_iter();
+            let created = requests.filter(|request| request.operation == Operation::Create);
+            let more = created.filter_map(|request| self.witness(decider.as_ref(), request, target, options));
+            findings.witnesses.extend(more.collect::<Vec<_>>());
+        }
+        findings
+    }
+
+    /// The request, if both sides do not agree on it.
+    pub fn witness(
+        &self,
+        decider: &dyn Decider,
+        request: PodRequest,
+        target: &dyn Target,
+        options: &Options,
+    ) -> Option<Witness> {
+        let kind = self.compare(decider, &request, target, options).agreement;
+        assert_ne!(kind, Agreement::NotEvaluated, "documents that cannot be evaluated refute nothing");
+        (!matches!(kind, Agreement::Agree | Agreement::SeenOtherwise)).then_some(Witness { kind, request })
+    }
+}
+
+fn terms(target: &dyn Target, options: &Options) -> Terms {
+    let fills_in = target.fills_in(options);
+    Terms {
+        target_minor: options.target_minor,
+        compares_pods: fills_in,
+        compares_annotation: fills_in && options.annotate,
     }
 }
 
