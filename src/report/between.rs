@@ -116,8 +116,8 @@ impl SetComparison {
     /// One object with stable keys.
     pub fn json(&self) -> Value {
         let mut json = json!(self);
-        if self.second.is_some() {
-            json["relation"] = json!(self.relation());
+        if let (Some(object), true) = (json.as_object_mut(), self.second.is_some()) {
+            object.insert("relation".to_owned(), json!(self.relation()));
         }
         json
     }

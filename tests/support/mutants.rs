@@ -42,7 +42,7 @@ pub fn without_a_part(expression: &str) -> Vec<(String, String)> {
         let end = after.map_or(expression.len(), |after| after.at);
         // An argument is not a part: only elements of list literals are.
         let in_list = before.is_some_and(|before| opens_list(expression, before, token));
-        if token.text == "," && !in_list && !before.is_some_and(|before| before.text == ",") {
+        if token.text == "," && !in_list && before.is_none_or(|before| before.text != ",") {
             continue;
         }
         let own_end = token.at + token.text.len();
