@@ -54,9 +54,9 @@ impl<'a> Books<'a> {
         Ok(files)
     }
 
-    /// What the target emits in another mode. One that changes manifests emits nothing that is in force.
+    /// What the target emits in another mode. Labels have stages of their own, and patches are in force nowhere.
     fn emitted(&self, target: &dyn Target, enforcement: Enforcement) -> Emission {
-        if !target.judges() {
+        if !target.judges() || target.name() == "psa" {
             return Emission::default();
         }
         let options = Options { enforcement, ..self.plan.options.clone() };
