@@ -7,7 +7,8 @@
 //! ```text
 //!    PSP YAML ──► controls ──┐                       ┌──► targets::psa   labels per namespace
 //!    RBAC YAML ─► rbac ──────┼──► constraint, fill ──┼──► targets::vap   native CEL policies
-//!    Pod YAML ──► pod_view ──┘                       ├──► targets::gatekeeper   one template, one constraint, mutators
+//!    Pod YAML ──► pod_view ──┘                       ├──► targets::kyverno   CEL policies, or cluster policies
+//!                                                    ├──► targets::gatekeeper   one template, one constraint, mutators
 //!                                                    └──► targets::workloads   patches for what was filled in
 //! ```
 //!

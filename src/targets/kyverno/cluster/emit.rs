@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::condition::{Condition, escaped, has, text};
 use super::fills::fill_rules;
-use super::print::{self, ANNOTATIONS, Condition};
+use super::grants::may_use;
+use super::inherited::all_set;
+use super::print::{self, ANNOTATIONS};
 use crate::cel::print::Expr;
 use crate::constraint::Fill;
 use crate::plan::{ENFORCE_LABEL, Enforcement, Plan, PlannedPolicy};
@@ -179,7 +182,7 @@ fn unsayable(policy: &str) -> Gap {
 /// What must hold for the policy to admit the pod: somebody may use it, and its rules.
 fn admits(policy: &PlannedPolicy<'_>) -> Option<Vec<Condition>> {
     let rules: Option<Vec<Condition>> = policy.rules.iter().map(|rule| print::constraint(&rule.constraint)).collect();
-    Some([print::may_use(&policy.grants)].into_iter().chain(rules?).collect())
+    Some([may_use(&policy.grants)].into_iter().chain(rules?).collect())
 }
 
 /// Filling would leave the pod as it is.
@@ -194,7 +197,7 @@ fn settled(policy: &PlannedPolicy<'_>) -> Option<Condition> {
             Some((context, key)) => Some(print::pod_has(context, key)),
             None => {
                 let fields: Vec<Field> = [*at].into_iter().chain(*unless_set).collect();
-                print::all_set(&fields)
+                all_set(&fields)
             }
         },
     };
@@ -228,18 +231,18 @@ pub(super) fn preconditions(conditions: Vec<Condition>) -> Option<Value> {
 }
 
 fn has_mark() -> Condition {
-    print::has(ANNOTATIONS, PSP_ANNOTATION)
+    has(ANNOTATIONS, PSP_ANNOTATION)
 }
 
 /// The annotation names the policy.
 fn chosen(name: &str) -> Condition {
-    Condition::Of(format!("(lookup({ANNOTATIONS}, {}) == {})", print::text(PSP_ANNOTATION), print::text(name)))
+    Condition::Of(format!("(lookup({ANNOTATIONS}, {}) == {})", text(PSP_ANNOTATION), text(name)))
 }
 
 /// Names the policy in the annotation, unless one is named.
 fn mark(name: &str, policy: &str, conditions: Vec<Condition>) -> Option<Value> {
     let conditions = [has_mark().negated()].into_iter().chain(conditions).collect();
-    let patch = format!(r#"[{{"op": "add", "path": "{POINTER}", "value": "{}"}}]"#, print::escaped(policy));
+    let patch = format!(r#"[{{"op": "add", "path": "{POINTER}", "value": "{}"}}]"#, escaped(policy));
     rule(name, conditions, json!({"patchesJson6902": patch}))
 }
 

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::condition::{Condition, escaped, text};
 use super::emit::{preconditions, rule};
-use super::print::{self, Condition};
+use super::inherited::element_silent;
+use super::print;
 use crate::constraint::{Fill, Setting};
 use crate::plan::PlannedPolicy;
 use crate::pod_view::Field;
@@ -31,7 +33,7 @@ pub(super) fn fill_rules(policy: &PlannedPolicy<'_>, name: &str, chosen: &Condit
                     }
                     None => {
                         let fields: Vec<Field> = [*at].into_iter().chain(*unless_set).collect();
-                        let silent = print::element_silent(&fields)?;
+                        let silent = element_silent(&fields)?;
                         let patch = |path: &str| add_patch(&format!("{path}/{}", container_key(*at)), &literal(&value));
                         loops.extend(for_containers(vec![silent], patch));
                     }
@@ -91,10 +93,10 @@ pub(super) fn setting(at: Field, value: &Setting) -> Option<Value> {
 /// JSON in which no text means anything to Kyverno.
 fn literal(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("\"{}\"", print::escaped(text)),
+        Value::String(text) => format!("\"{}\"", escaped(text)),
         Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| format!("\"{}\": {}", print::escaped(key), literal(value)));
+            let fields = fields.iter().map(|(key, value)| format!("\"{}\": {}", escaped(key), literal(value)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
@@ -126,10 +128,9 @@ fn for_containers(conditions: Vec<Condition>, patch: impl Fn(&str) -> String) ->
 fn capabilities(add: &[String], drop: &[String]) -> Vec<Value> {
     const CONTEXT: &str = "element.securityContext";
     let list = |key: &str| format!("({CONTEXT}.capabilities.{key} || `[]`)");
-    let literal = |name: &String| format!("`[\"{}\"]`", print::escaped(name));
-    let added = add
-        .iter()
-        .map(|name| format!("(!contains({}, {}) && {} || `[]`)", list("drop"), print::text(name), literal(name)));
+    let literal = |name: &String| format!("`[\"{}\"]`", escaped(name));
+    let added =
+        add.iter().map(|name| format!("(!contains({}, {}) && {} || `[]`)", list("drop"), text(name), literal(name)));
     let sorted = |key: &str, more: Vec<String>| {
         let all = format!("[{}][]", [list(key)].into_iter().chain(more).collect::<Vec<_>>().join(", "));
         format!("sort(keys(object_from_lists({all}, {all})))")

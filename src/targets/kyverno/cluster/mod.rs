@@ -5,8 +5,12 @@
 //! `kubernetes.io/psp` unless one is there; then the named one fills in. No CEL guards a rule that changes pods, so the
 //! constraints are said in JMESPath there.
 
+mod condition;
 mod emit;
 mod fills;
+mod grants;
+mod inherited;
+mod judge;
 mod matching;
 mod mutate;
 mod patch;
@@ -17,5 +21,5 @@ mod read;
 mod substitute;
 
 pub(super) use emit::emission;
+pub(super) use judge::PASSED;
 pub use read::ClusterPolicy;
-pub(super) use read::PASSED;

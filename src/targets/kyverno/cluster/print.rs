@@ -2,136 +2,19 @@
 //!
 //! Within a list's filter nothing but the item can be reached. What depends on the pod as well is therefore said of the pod:
 //! a container's own values are judged in the filter, the pod's beside it; and what joins two lists is said of sets of names.
-//! Literals are JSON in which everything but letters and digits is escaped, so that no text means anything to Kyverno.
 
+use super::condition::{Condition, disjoint, distinct, every, has, one_of, text, texts, within};
+use super::inherited::{OWN, PODS, inherited, inherits, pods, profile, value_of};
 use crate::constraint::{Constraint, Items, PathPrefix, Pattern, Test};
-use crate::pod_view::{APP_ARMOR_ANNOTATION, Fact, Field, VOLUME_SOURCES};
-use crate::rbac::{GrantAtom, Subject};
+use crate::pod_view::{Fact, Field, VOLUME_SOURCES};
 
 /// The pod's spec.
 const SPEC: &str = "request.object.spec";
 /// The pod's annotations.
 pub(super) const ANNOTATIONS: &str = "(request.object.metadata.annotations || `{}`)";
 /// All containers of the pod in one list.
-const CONTAINERS: &str = "([request.object.spec.initContainers || `[]`, request.object.spec.containers || `[]`, \
+pub(super) const CONTAINERS: &str = "([request.object.spec.initContainers || `[]`, request.object.spec.containers || `[]`, \
     request.object.spec.ephemeralContainers || `[]`][])";
-
-/// A condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// It does not depend on the pod.
-    Constant(bool),
-    /// It does: an expression within parentheses, or one that binds as tightly.
-    Of(String),
-}
-
-impl Condition {
-    fn of(text: impl Into<String>) -> Self {
-        Self::Of(text.into())
-    }
-
-    pub(super) fn all(parts: impl IntoIterator<Item = Self>) -> Self {
-        Self::join(parts, true, " && ")
-    }
-
-    pub(super) fn any(parts: impl IntoIterator<Item = Self>) -> Self {
-        Self::join(parts, false, " || ")
-    }
-
-    fn join(parts: impl IntoIterator<Item = Self>, neutral: bool, operator: &str) -> Self {
-        let mut kept = Vec::new();
-        for part in parts {
-            match part {
-                Self::Constant(value) if value == neutral => {}
-                Self::Constant(value) => return Self::Constant(value),
-                Self::Of(text) => kept.push(text),
-            }
-        }
-        match kept.len() {
-            0 => Self::Constant(neutral),
-            1 => Self::Of(kept.concat()),
-            _ => Self::Of(format!("({})", kept.join(operator))),
-        }
-    }
-
-    pub(super) fn negated(self) -> Self {
-        match self {
-            Self::Constant(value) => Self::Constant(!value),
-            Self::Of(text) => Self::Of(format!("!{text}")),
-        }
-    }
-
-    /// The text; a constant as one.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Constant(value) => format!("`{value}`"),
-            Self::Of(text) => text.clone(),
-        }
-    }
-}
-
-/// A string as a literal.
-pub(super) fn text(text: &str) -> String {
-    format!("`\"{}\"`", escaped(text))
-}
-
-/// A list of strings as a literal.
-fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
-    let texts: Vec<String> = texts.into_iter().map(|text| format!("\"{}\"", escaped(text))).collect();
-    format!("`[{}]`", texts.join(","))
-}
-
-/// The inside of a JSON string that no layer takes for anything else.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ' ') {
-            out.push(c);
-        } else {
-            let mut units = [0; 2];
-            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    out
-}
-
-/// The map has the key.
-pub(super) fn has(map: &str, key: &str) -> Condition {
-    Condition::of(format!("contains(keys({map}), {})", text(key)))
-}
-
-/// The text is one of these.
-fn one_of<'t>(value: &str, set: impl IntoIterator<Item = &'t str>) -> Condition {
-    let set: Vec<&str> = set.into_iter().collect();
-    match set.as_slice() {
-        [] => Condition::Constant(false),
-        _ => Condition::of(format!("contains({}, {value})", texts(set))),
-    }
-}
-
-/// The condition holds of every item.
-fn every(list: &str, condition: Condition) -> Condition {
-    match condition {
-        Condition::Constant(true) => Condition::Constant(true),
-        condition => Condition::of(format!("!({list} | [?{}])", condition.negated().text())),
-    }
-}
-
-/// The distinct texts of a list.
-fn distinct(list: &str) -> String {
-    format!("keys(object_from_lists({list}, {list}))")
-}
-
-/// No text is in both lists; the other holds every text once.
-fn disjoint(one: &str, other: &str) -> Condition {
-    let both = distinct(&format!("[{one}, {other}][]"));
-    Condition::of(format!("(length({both}) == sum([length({}), length({other})]))", distinct(one)))
-}
-
-/// Every text of the one list is in the other, which holds every text once.
-fn within(one: &str, other: &str) -> Condition {
-    Condition::of(format!("(length({}) == length({other}))", distinct(&format!("[{one}, {other}][]"))))
-}
 
 /// The constraint; `None` if it cannot be said.
 pub(super) fn constraint(constraint: &Constraint) -> Option<Condition> {
@@ -184,124 +67,8 @@ fn containers(body: &Constraint) -> Option<Condition> {
     }
 }
 
-/// Whether a container takes the value over that it does not have itself.
-fn inherits(field: Field) -> bool {
-    matches!(field, Field::RunAsUser | Field::RunAsGroup | Field::RunAsNonRoot | Field::Seccomp | Field::AppArmor)
-}
-
-/// The key of a field that containers take over.
-fn inherited_key(field: Field) -> Option<&'static str> {
-    Some(match field {
-        Field::RunAsUser => "runAsUser",
-        Field::RunAsGroup => "runAsGroup",
-        Field::RunAsNonRoot => "runAsNonRoot",
-        Field::Seccomp | Field::PodSeccomp => "seccompProfile",
-        Field::AppArmor => "appArmorProfile",
-        _ => return None,
-    })
-}
-
-/// The value of a field that is a profile in the spelling of annotations.
-fn value_of(field: Field, context: &str) -> Option<String> {
-    let place = format!("{context}.{}", inherited_key(field)?);
-    Some(match field {
-        Field::Seccomp | Field::PodSeccomp | Field::AppArmor => profile(&place),
-        _ => place,
-    })
-}
-
-fn profile(place: &str) -> String {
-    format!(
-        "({place}.type == 'RuntimeDefault' && 'runtime/default' || {place}.type == 'Unconfined' && 'unconfined' \
-         || {place}.type == 'Localhost' && {place}.localhostProfile && join('', ['localhost/', {place}.localhostProfile]) || '')"
-    )
-}
-
-const OWN: &str = "securityContext";
-const PODS: &str = "request.object.spec.securityContext";
-
-/// The container itself says something about the field.
-fn own(field: Field) -> Option<Condition> {
-    Some(has("securityContext || `{}`", inherited_key(field)?))
-}
-
-/// The pod says something about the field.
-fn pods(field: Field) -> Option<Condition> {
-    Some(has("request.object.spec.securityContext || `{}`", inherited_key(field)?))
-}
-
-/// Containers that have the value pass, and so does the pod's value, or all have it.
-fn inherited(field: Field, test: &Test, or_absent: bool) -> Option<Condition> {
-    let absent = or_absent || test.passes(Fact::Absent);
-    let of_pod = of_value(test, &value_of(field, PODS)?);
-    let of_pod =
-        if absent { Condition::any([pods(field)?.negated(), of_pod]) } else { Condition::all([pods(field)?, of_pod]) };
-    let own_passes = of_value(test, &value_of(field, OWN)?);
-    let good = every(CONTAINERS, Condition::any([own(field)?.negated(), own_passes]));
-    if field == Field::AppArmor {
-        let silent = names_of(own(field)?.negated());
-        let every = annotated(Condition::Constant(true));
-        let refused = annotated(of_value(test, "v").negated());
-        return Some(Condition::all([
-            good,
-            disjoint(&silent, &refused),
-            Condition::any([of_pod, within(&silent, &every)]),
-        ]));
-    }
-    Some(Condition::all([good, Condition::any([of_pod, every(CONTAINERS, own(field)?)])]))
-}
-
-/// The names of the containers of which the condition holds.
-fn names_of(condition: Condition) -> String {
-    format!("({CONTAINERS} | [?{}].name)", condition.text())
-}
-
-/// The names of containers with an AppArmor annotation that is not empty, and whose value `v` meets the condition.
-fn annotated(condition: Condition) -> String {
-    let named = Condition::of(format!("starts_with(k, {})", text(APP_ARMOR_ANNOTATION)));
-    let condition = Condition::all([named, Condition::of("v"), condition]);
-    let name = format!("trim_prefix(k, {})", text(APP_ARMOR_ANNOTATION));
-    format!("(items({ANNOTATIONS}, 'k', 'v') | [?{}].{name})", condition.text())
-}
-
-/// The container, or the pod, says something about the field, for all containers.
-pub(super) fn all_set(fields: &[Field]) -> Option<Condition> {
-    let mut of_pod = Vec::new();
-    let mut of_container = Vec::new();
-    for field in fields {
-        if *field == Field::AppArmor {
-            let silent = names_of(own(*field)?.negated());
-            return Some(Condition::any([pods(*field)?, within(&silent, &annotated(Condition::Constant(true)))]));
-        }
-        if inherits(*field) {
-            of_pod.push(pods(*field)?);
-            of_container.push(own(*field)?);
-        } else {
-            of_container.push(has("securityContext || `{}`", own_key(*field)?));
-        }
-    }
-    Some(Condition::any(of_pod.into_iter().chain([every(CONTAINERS, Condition::any(of_container))])))
-}
-
-/// The element of a loop over containers is silent about all of the fields, and so is what it takes over.
-pub(super) fn element_silent(fields: &[Field]) -> Option<Condition> {
-    let mut set = Vec::new();
-    for field in fields {
-        let key = inherited_key(*field).or_else(|| own_key(*field))?;
-        set.push(has("element.securityContext || `{}`", key));
-        if inherits(*field) {
-            set.push(pods(*field)?);
-        }
-        if *field == Field::AppArmor {
-            let key = format!("join('', [{}, element.name])", text(APP_ARMOR_ANNOTATION));
-            set.push(Condition::of(format!("(lookup({ANNOTATIONS}, {key}) || `false`)")));
-        }
-    }
-    Some(Condition::any(set).negated())
-}
-
 /// The key of a field that containers have for themselves.
-fn own_key(field: Field) -> Option<&'static str> {
+pub(super) fn own_key(field: Field) -> Option<&'static str> {
     Some(match field {
         Field::Privileged => "privileged",
         Field::ProcMount => "procMount",
@@ -443,7 +210,7 @@ fn of_volume_type(test: &Test) -> Option<Condition> {
 }
 
 /// The test of a value that is there.
-fn of_value(test: &Test, value: &str) -> Condition {
+pub(super) fn of_value(test: &Test, value: &str) -> Condition {
     match test {
         // An empty list reaches no webhook: it is stored as an absent one.
         Test::Absent | Test::Empty => Condition::Constant(false),
@@ -498,40 +265,6 @@ fn holds_only_token_sources() -> Condition {
     let known = "contains(keys(@), 'serviceAccountToken') || contains(keys(@), 'configMap') || contains(keys(@), 'downwardAPI')";
     let source = Condition::of(format!("(({known}) && ({token}) && ({map}) && ({downward}))"));
     Condition::all([has("@", "projected"), every("(projected.sources || `[]`)", source)])
-}
-
-/// Whether the requester or the pod's service account is granted the policy.
-pub(super) fn may_use(grants: &[GrantAtom]) -> Condition {
-    Condition::any(grants.iter().map(|grant| {
-        let here = grant.namespace.as_deref().map(in_namespace);
-        Condition::all(here.into_iter().chain([Condition::any(is(&grant.subject))]))
-    }))
-}
-
-fn in_namespace(namespace: &str) -> Condition {
-    one_of("request.namespace", [namespace])
-}
-
-/// The requester is the subject, or the pod's service account is.
-fn is(subject: &Subject) -> Vec<Condition> {
-    const ACCOUNT: &str = "request.object.spec.serviceAccountName";
-    let has_account = || Condition::of(format!("({ACCOUNT} || `false`)"));
-    let mut found = match subject {
-        Subject::User(name) => vec![one_of("request.userInfo.username", [name.as_str()])],
-        Subject::Group(name) => {
-            vec![Condition::of(format!("contains(request.userInfo.groups || `[]`, {})", text(name)))]
-        }
-    };
-    if let Some((home, name)) = subject.as_service_account() {
-        // A pod without an account is nobody, whatever a binding's subject is called.
-        let named = (!name.is_empty()).then(|| one_of(ACCOUNT, [name]));
-        found.extend(named.map(|named| Condition::all([in_namespace(home), named])));
-    } else if subject.name() == "system:serviceaccounts" && matches!(subject, Subject::Group(_)) {
-        found.push(has_account());
-    } else if let Some(home) = subject.as_accounts_of_namespace() {
-        found.push(Condition::all([in_namespace(home), has_account()]));
-    }
-    found
 }
 
 /// The pod has a field of its own.

@@ -1,44 +1,40 @@
-//! Reads ClusterPolicy and Policy documents, whoever wrote them, and evaluates their rules.
-//!
-//! Source: `pkg/engine/engine.go`, `pkg/engine/handlers/validation/validate_cel.go` (1.19.0).
+//! Reads ClusterPolicy and Policy documents, whoever wrote them.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::matching::Blocks;
-use super::mutate::{Mutation, show};
+use super::mutate::Mutation;
 use super::preconditions::Preconditions;
-use super::query::Problem;
-use super::substitute::{Variables, told};
-use crate::cel::policy::{Policies, Request, Surroundings, text};
-use crate::targets::{TargetVerdict, Unsupported};
+use crate::cel::policy::{Policies, text};
+use crate::targets::Unsupported;
 
 /// A ClusterPolicy, or a Policy.
 #[derive(Debug)]
 pub struct ClusterPolicy {
     /// Its name.
     pub name: String,
-    kind: String,
+    pub(super) kind: String,
     /// The namespace that a Policy is limited to.
-    namespace: Option<String>,
-    fails_closed: bool,
+    pub(super) namespace: Option<String>,
+    pub(super) fails_closed: bool,
     /// Whether what is not enforced is warned of.
-    warns: bool,
-    rules: Vec<Rule>,
+    pub(super) warns: bool,
+    pub(super) rules: Vec<Rule>,
     /// What in it cannot be evaluated.
     pub unsupported: Vec<Unsupported>,
 }
 
 #[derive(Debug)]
-struct Rule {
-    name: String,
-    matches: Blocks,
-    excludes: Blocks,
-    preconditions: Preconditions,
-    action: Action,
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) matches: Blocks,
+    pub(super) excludes: Blocks,
+    pub(super) preconditions: Preconditions,
+    pub(super) action: Action,
 }
 
 #[derive(Debug)]
-enum Action {
+pub(super) enum Action {
     Validate { enforced: bool, policies: Box<Policies> },
     Mutate(Mutation),
 }
@@ -58,9 +54,6 @@ const SPEC: [&str; 10] = [
 const RULE: [&str; 7] = ["name", "match", "exclude", "preconditions", "celPreconditions", "validate", "mutate"];
 const VALIDATE: [&str; 4] = ["cel", "message", "failureAction", "allowExistingViolations"];
 const CEL: [&str; 4] = ["expressions", "variables", "auditAnnotations", "generate"];
-
-/// What the report says of a rule that changed the pod.
-pub(in super::super) const PASSED: &str = "pass";
 
 /// Where something is not understood, and why.
 type Misread = (String, String);
@@ -107,120 +100,6 @@ impl ClusterPolicy {
         let document = format!("{}/{}", self.kind, self.name);
         self.unsupported.extend(misread.map(|(path, why)| Unsupported { document, path, why }));
     }
-
-    /// Whether the policy can say anything about the request. What in it cannot be evaluated is told where it can.
-    pub(in super::super) fn concerns(&self, request: &Request, verdict: &mut TargetVerdict) -> bool {
-        if self.namespace.as_ref().is_some_and(|namespace| *namespace != request.namespace) {
-            return false;
-        }
-        verdict.unsupported.extend(self.unsupported.iter().cloned());
-        self.unsupported.is_empty()
-    }
-
-    /// Whether a rule changes pods.
-    pub(in super::super) fn mutates(&self) -> bool {
-        self.rules.iter().any(|rule| matches!(rule.action, Action::Mutate(_)))
-    }
-
-    /// The pod after the rules that mutate.
-    pub(in super::super) fn change(
-        &self,
-        request: &Request,
-        surroundings: &Surroundings<'_>,
-        verdict: &mut TargetVerdict,
-    ) -> Json {
-        let namespace = request.namespace_object(surroundings);
-        let mut pod = request.object.clone();
-        let mut variables = variables(request);
-        for rule in &self.rules {
-            let Action::Mutate(mutation) = &rule.action else { continue };
-            if !rule.matches(request, &namespace) {
-                continue;
-            }
-            let changed = rule.preconditions.hold(&variables).and_then(|holds| match holds {
-                true => mutation.apply(&pod, &mut variables),
-                false => Ok(pod.clone()),
-            });
-            match changed {
-                Ok(changed) => {
-                    if changed != pod {
-                        verdict.audit.push((format!("{}/{}", self.name, rule.name), PASSED.to_owned()));
-                        show(&mut variables, &changed);
-                        pod = changed;
-                    }
-                }
-                Err(problem) => {
-                    self.fail(rule, &problem, verdict);
-                    return request.object.clone();
-                }
-            }
-        }
-        pod
-    }
-
-    /// Adds what the rules that validate say to the verdict.
-    pub(in super::super) fn judge(
-        &self,
-        request: &Request,
-        surroundings: &Surroundings<'_>,
-        verdict: &mut TargetVerdict,
-    ) {
-        let namespace = request.namespace_object(surroundings);
-        for rule in &self.rules {
-            let Action::Validate { enforced, policies } = &rule.action else { continue };
-            if !rule.matches(request, &namespace) {
-                continue;
-            }
-            match rule.preconditions.hold(&variables(request)) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                Err(problem) => {
-                    self.fail(rule, &problem, verdict);
-                    continue;
-                }
-            }
-            // Kyverno hides the subresource from CEL.
-            let shown = Request { subresource: String::new(), ..request.clone() };
-            let outcome = policies.validate(&shown, surroundings);
-            verdict.unsupported.extend(outcome.cannot_evaluate.into_iter().map(|unknown| Unsupported {
-                document: format!("{}/{}", self.kind, self.name),
-                path: rule.name.clone(),
-                why: unknown.what,
-            }));
-            if let Some(denial) = outcome.denials.first() {
-                let message = self.blocked(rule, request, &denial.message);
-                if *enforced {
-                    verdict.allowed = false;
-                    verdict.messages.push(message);
-                } else if self.warns {
-                    verdict.warnings.push(message);
-                } else {
-                    verdict.audit.push((format!("{}/{}", self.name, rule.name), message));
-                }
-            }
-        }
-    }
-
-    fn blocked(&self, rule: &Rule, request: &Request, message: &str) -> String {
-        format!(
-            "resource Pod/{}/{} was blocked due to the following policies \n\n{}:\n  {}: {message}",
-            request.namespace, request.name, self.name, rule.name
-        )
-    }
-
-    /// An error of a rule denies where the policy fails closed.
-    fn fail(&self, rule: &Rule, problem: &Problem, verdict: &mut TargetVerdict) {
-        if let Problem::Unknown(_) = problem {
-            verdict.unsupported.push(Unsupported {
-                document: format!("{}/{}", self.kind, self.name),
-                path: rule.name.clone(),
-                why: told(problem),
-            });
-        } else if self.fails_closed {
-            verdict.allowed = false;
-            verdict.messages.push(format!("mutation policy {} error: {}: {}", self.name, rule.name, told(problem)));
-        }
-    }
 }
 
 impl Rule {
@@ -243,10 +122,6 @@ impl Rule {
             preconditions: Preconditions::read(rule.get("preconditions"), &format!("{path}.preconditions"))?,
             action,
         }))
-    }
-
-    fn matches(&self, request: &Request, namespace: &Json) -> bool {
-        self.matches.match_request(request, namespace) && !self.excludes.match_request(request, namespace)
     }
 }
 
@@ -312,31 +187,3 @@ fn validate(rule: &Json, document: &Json, path: &str) -> Result<Action, Misread>
 
 /// The server's version whose CEL libraries Kyverno 1.19 carries.
 const LIBRARIES: u32 = 36;
-
-/// What a rule's variables stand for.
-fn variables(request: &Request) -> Variables {
-    let mut user = Map::new();
-    if !request.identity.user.is_empty() {
-        user.insert("username".to_owned(), json!(request.identity.user));
-    }
-    if !request.identity.groups.is_empty() {
-        user.insert("groups".to_owned(), json!(request.identity.groups));
-    }
-    let mut asked = json!({
-        "object": request.object,
-        "operation": request.operation,
-        "namespace": request.namespace,
-        "userInfo": user,
-    });
-    if let Some(fields) = asked.as_object_mut() {
-        for (key, value) in [("name", &request.name), ("subResource", &request.subresource)] {
-            if !value.is_empty() {
-                fields.insert(key.to_owned(), json!(value));
-            }
-        }
-        if request.old_object.as_object().is_some_and(|old| !old.is_empty()) {
-            fields.insert("oldObject".to_owned(), request.old_object.clone());
-        }
-    }
-    Variables { element: Map::new(), request: [("request".to_owned(), asked)].into_iter().collect() }
-}

@@ -1,0 +1,165 @@
+//! What the rules of a ClusterPolicy make of a request.
+//!
+//! Source: `pkg/engine/engine.go`, `pkg/engine/handlers/validation/validate_cel.go` (1.19.0).
+
+use serde_json::{Map, Value as Json, json};
+
+use super::mutate::show;
+use super::query::Problem;
+use super::read::{Action, ClusterPolicy, Rule};
+use super::substitute::{Variables, told};
+use crate::cel::policy::{Request, Surroundings};
+use crate::targets::{TargetVerdict, Unsupported};
+
+/// What the report says of a rule that changed the pod.
+pub(in super::super) const PASSED: &str = "pass";
+
+impl ClusterPolicy {
+    /// Whether the policy can say anything about the request. What in it cannot be evaluated is told where it can.
+    pub(in super::super) fn concerns(&self, request: &Request, verdict: &mut TargetVerdict) -> bool {
+        if self.namespace.as_ref().is_some_and(|namespace| *namespace != request.namespace) {
+            return false;
+        }
+        verdict.unsupported.extend(self.unsupported.iter().cloned());
+        self.unsupported.is_empty()
+    }
+
+    /// Whether a rule changes pods.
+    pub(in super::super) fn mutates(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.action, Action::Mutate(_)))
+    }
+
+    /// The pod after the rules that mutate.
+    pub(in super::super) fn change(
+        &self,
+        request: &Request,
+        surroundings: &Surroundings<'_>,
+        verdict: &mut TargetVerdict,
+    ) -> Json {
+        let namespace = request.namespace_object(surroundings);
+        let mut pod = request.object.clone();
+        let mut variables = variables(request);
+        for rule in &self.rules {
+            let Action::Mutate(mutation) = &rule.action else { continue };
+            if !rule.matches(request, &namespace) {
+                continue;
+            }
+            let changed = rule.preconditions.hold(&variables).and_then(|holds| match holds {
+                true => mutation.apply(&pod, &mut variables),
+                false => Ok(pod.clone()),
+            });
+            match changed {
+                Ok(changed) => {
+                    if changed != pod {
+                        verdict.audit.push((format!("{}/{}", self.name, rule.name), PASSED.to_owned()));
+                        show(&mut variables, &changed);
+                        pod = changed;
+                    }
+                }
+                Err(problem) => {
+                    self.fail(rule, &problem, verdict);
+                    return request.object.clone();
+                }
+            }
+        }
+        pod
+    }
+
+    /// Adds what the rules that validate say to the verdict.
+    pub(in super::super) fn judge(
+        &self,
+        request: &Request,
+        surroundings: &Surroundings<'_>,
+        verdict: &mut TargetVerdict,
+    ) {
+        let namespace = request.namespace_object(surroundings);
+        for rule in &self.rules {
+            let Action::Validate { enforced, policies } = &rule.action else { continue };
+            if !rule.matches(request, &namespace) {
+                continue;
+            }
+            match rule.preconditions.hold(&variables(request)) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(problem) => {
+                    self.fail(rule, &problem, verdict);
+                    continue;
+                }
+            }
+            // Kyverno hides the subresource from CEL.
+            let shown = Request { subresource: String::new(), ..request.clone() };
+            let outcome = policies.validate(&shown, surroundings);
+            verdict.unsupported.extend(outcome.cannot_evaluate.into_iter().map(|unknown| Unsupported {
+                document: format!("{}/{}", self.kind, self.name),
+                path: rule.name.clone(),
+                why: unknown.what,
+            }));
+            if let Some(denial) = outcome.denials.first() {
+                let message = self.blocked(rule, request, &denial.message);
+                if *enforced {
+                    verdict.allowed = false;
+                    verdict.messages.push(message);
+                } else if self.warns {
+                    verdict.warnings.push(message);
+                } else {
+                    verdict.audit.push((format!("{}/{}", self.name, rule.name), message));
+                }
+            }
+        }
+    }
+
+    fn blocked(&self, rule: &Rule, request: &Request, message: &str) -> String {
+        format!(
+            "resource Pod/{}/{} was blocked due to the following policies \n\n{}:\n  {}: {message}",
+            request.namespace, request.name, self.name, rule.name
+        )
+    }
+
+    /// An error of a rule denies where the policy fails closed.
+    fn fail(&self, rule: &Rule, problem: &Problem, verdict: &mut TargetVerdict) {
+        if let Problem::Unknown(_) = problem {
+            verdict.unsupported.push(Unsupported {
+                document: format!("{}/{}", self.kind, self.name),
+                path: rule.name.clone(),
+                why: told(problem),
+            });
+        } else if self.fails_closed {
+            verdict.allowed = false;
+            verdict.messages.push(format!("mutation policy {} error: {}: {}", self.name, rule.name, told(problem)));
+        }
+    }
+}
+
+impl Rule {
+    fn matches(&self, request: &Request, namespace: &Json) -> bool {
+        self.matches.match_request(request, namespace) && !self.excludes.match_request(request, namespace)
+    }
+}
+
+/// What a rule's variables stand for.
+fn variables(request: &Request) -> Variables {
+    let mut user = Map::new();
+    if !request.identity.user.is_empty() {
+        user.insert("username".to_owned(), json!(request.identity.user));
+    }
+    if !request.identity.groups.is_empty() {
+        user.insert("groups".to_owned(), json!(request.identity.groups));
+    }
+    let mut asked = json!({
+        "object": request.object,
+        "operation": request.operation,
+        "namespace": request.namespace,
+        "userInfo": user,
+    });
+    if let Some(fields) = asked.as_object_mut() {
+        for (key, value) in [("name", &request.name), ("subResource", &request.subresource)] {
+            if !value.is_empty() {
+                fields.insert(key.to_owned(), json!(value));
+            }
+        }
+        if request.old_object.as_object().is_some_and(|old| !old.is_empty()) {
+            fields.insert("oldObject".to_owned(), request.old_object.clone());
+        }
+    }
+    Variables { element: Map::new(), request: [("request".to_owned(), asked)].into_iter().collect() }
+}
