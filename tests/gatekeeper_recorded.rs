@@ -12,6 +12,7 @@ mod support;
 
 use psp_migrate::admission::Operation;
 use psp_migrate::cluster::{Cluster, Request};
+use psp_migrate::controls::CONTROLS;
 use psp_migrate::modern;
 use psp_migrate::plan::{Options, Plan};
 use psp_migrate::pod_view::PodView;
@@ -45,6 +46,13 @@ fn wiring() {
 #[test]
 fn updates_of_admitted_pods() {
     check("psp-updates");
+}
+
+#[test]
+fn every_control_is_a_rule_of_the_template() {
+    let rego = include_str!("../templates/gatekeeper/podsecuritypolicyset.rego");
+    let missing = CONTROLS.iter().filter(|control| !rego.contains(&format!("\n{}(policy) = ", control.name)));
+    assert_eq!(missing.map(|control| control.name).collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 /// How many requests were compared in which way, and what differed.

@@ -3,7 +3,18 @@
 //!
 //! Gatekeeper joins constraints by *and*, policies of a cluster are joined by *or*: so all of them live in one constraint.
 //! Deciding evaluates the documents that are read back as Gatekeeper does: matching, parameter defaults, enforcement
-//! actions, mutators, and the template's Rego in an interpreter.
+//! actions, mutators, and the template's program: Rego in an interpreter, CEL in the API server's way.
+//!
+//! The template is the file `templates/gatekeeper/podsecuritypolicyset.rego`, the same for every cluster. It has one rule
+//! for each control, named as the control is. All that is about a cluster stands in the constraint's `spec.parameters`:
+//!
+//! * `policies`, in the order of their names, each by itself: `name`; `spec`, the policy's own settings under the names of
+//!   its API, one for each control or its parts, API defaults filled in; `annotations`, the four that set profiles; and
+//!   `grants`, each with `users`, `groups` and `namespaces`, none of which means everywhere. A pod passes if one policy
+//!   admits it to whom a grant of that policy names, and nothing else of the list has a say in it: a constraint with one
+//!   policy left in is that policy's own decision.
+//! * settings of all policies: `defaulting`, `auditUnknownUser`, `coverEphemeralContainers`, `judgeEphemeralContainers`,
+//!   `exemptTokenVolumes`, `safeSysctls`; see [`schema`].
 
 mod answers;
 mod constraint;

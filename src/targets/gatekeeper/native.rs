@@ -86,7 +86,7 @@ const PARAM_VERSION: &str = "constraints.gatekeeper.sh/v1beta1";
 /// The path in the template of what stands at `field` of the policy.
 fn in_source(field: &str) -> String {
     let field = field.strip_prefix("spec.").unwrap_or(field);
-    let own = |rest: &str| Some(rest.split_once(']')?.0.parse::<usize>().ok()? - 2);
+    let own = |rest: &str| Some(rest.split_once(']')?.0.parse::<usize>().ok()?.checked_sub(2)?);
     match field.strip_prefix("variables[").map(|rest| (own(rest), rest.split_once(']'))) {
         Some((Some(index), Some((_, rest)))) => format!("variables[{index}]{rest}"),
         _ => field.to_owned(),
@@ -134,5 +134,55 @@ struct Nobody;
 impl Authorize for Nobody {
     fn authorize(&self, _: &Identity, _: &Attributes) -> Decision {
         Decision::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Operation;
+
+    fn source() -> Value {
+        json!({
+            "variables": [{"name": "bad", "expression": "variables.anyObject.spec.containers.filter(c, !(c.image in variables.params.images))"}],
+            "validations": [{
+                "expression": "size(variables.bad) == 0",
+                "messageExpression": "variables.bad.map(c, \"image of \" + c.name).join(\", \")",
+            }],
+        })
+    }
+
+    #[test]
+    fn params_and_object_are_variables() {
+        let constraint = json!({
+            "apiVersion": "constraints.gatekeeper.sh/v1alpha1", "kind": "Images", "metadata": {"name": "images"},
+            "spec": {"parameters": {"images": ["a"]}},
+        });
+        let native = Native::read("images", "Images", &source()).map_err(|why| format!("{why:?}")).unwrap();
+        let bound = native.bound(&constraint);
+        let ask = |image: &str| {
+            let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": image}]}});
+            let request = AdmissionRequest {
+                namespace: "default",
+                name: "p",
+                user: "alice",
+                groups: &[],
+                operation: Operation::Create,
+                subresource: "",
+                object: &pod,
+                old_object: None,
+            };
+            bound.violations(&request, &pod, None)
+        };
+        assert_eq!(ask("a"), (Vec::new(), Vec::new()));
+        assert_eq!(ask("b"), (vec![Violation("image of c".to_owned())], Vec::new()));
+    }
+
+    #[test]
+    fn what_the_evaluator_refuses_is_named_by_its_own_path() {
+        let mut source = source();
+        source["variables"][0]["expression"] = json!("variables.anyObject.spec.(");
+        let refusals = Native::read("images", "Images", &source).err().unwrap();
+        assert_eq!(refusals[0].0, "variables[0].expression");
     }
 }
