@@ -53,7 +53,8 @@ fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
 }
 
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
-/// time, as far as the API server takes them and both servers see the same; behind them updates of them.
+/// time, as far as the API server takes them and both servers see the same; each also with all that the policy would fill
+/// in, for where filling it in is what a target refuses; behind them updates of them.
 pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
     let mut requests = Vec::new();
     for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
@@ -70,8 +71,12 @@ pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec
                         continue;
                     }
                     let request = request(&namespace, &account, pod);
-                    if seen.insert(request.pod.to_string()) {
-                        requests.push(request);
+                    let filled = filled(cluster, policy, &request);
+                    let filled = filled.filter(|filled| is_valid(&filled.pod, plan.options.target_minor));
+                    for request in [Some(request), filled].into_iter().flatten() {
+                        if seen.insert(request.pod.to_string()) {
+                            requests.push(request);
+                        }
                     }
                 }
             }
@@ -137,6 +142,15 @@ fn pairs(controls: &[Vec<Vec<Edit>>]) -> Vec<Vec<Edit>> {
         controls.iter().enumerate().flat_map(value).collect()
     };
     rows.map(row).collect()
+}
+
+/// The request with a pod that has nothing left to be filled in by a policy; `None` if that is the same.
+fn filled(cluster: &Cluster, policy: usize, request: &PodRequest) -> Option<PodRequest> {
+    let view = PodView::read(&request.pod, cluster.plugin().release()).ok()?;
+    let filled = cluster.plugin().policies().get(policy)?.filled(&view)?;
+    let mut pod = request.pod.clone();
+    filled.write_into(&view, &mut pod);
+    Some(PodRequest { pod, ..request.clone() })
 }
 
 /// A namespace and a service account for each set of policies that service accounts may use.

@@ -138,7 +138,7 @@ fn corpus_case(file: &CorpusFile, limits: bool) -> Value {
     json!({
         "id": file.name,
         "objects": objects.map(|object| object.value.clone()).collect::<Vec<_>>(),
-        "requests": some.map(request_json).collect::<Vec<_>>(),
+        "requests": some.enumerate().map(|(index, request)| named(request_json(request), index)).collect::<Vec<_>>(),
     })
 }
 
@@ -152,6 +152,10 @@ fn request_json(request: &PodRequest) -> Value {
         json["oldPod"] = old.clone();
     }
     for which in ["pod", "oldPod"] {
+        if let Some(pod) = json.get_mut(which).and_then(Value::as_object_mut) {
+            pod.insert("apiVersion".to_owned(), json!("v1"));
+            pod.insert("kind".to_owned(), json!("Pod"));
+        }
         for list in ["containers", "initContainers"] {
             let containers = json.pointer_mut(&format!("/{which}/spec/{list}")).and_then(Value::as_array_mut);
             for container in containers.into_iter().flatten().filter(|container| container.get("image").is_none()) {
@@ -160,6 +164,18 @@ fn request_json(request: &PodRequest) -> Value {
         }
     }
     json
+}
+
+/// The request under a name of its own: old pods are all stored at once.
+fn named(mut request: Value, index: usize) -> Value {
+    let is_update = request.get("oldPod").is_some();
+    for which in ["pod", "oldPod"] {
+        let metadata = request.pointer_mut(&format!("/{which}/metadata")).and_then(Value::as_object_mut);
+        if let Some(metadata) = metadata.filter(|metadata| is_update || metadata.contains_key("name")) {
+            metadata.insert("name".to_owned(), json!(format!("r{index}")));
+        }
+    }
+    request
 }
 
 /// The worked example as a user converts it, with the attack on it.

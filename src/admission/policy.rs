@@ -57,7 +57,7 @@ impl AdmissionPolicy {
     }
 
     /// The pod after the policy's fills, if they change it.
-    pub(super) fn filled<'a>(&'a self, pod: &PodView<'a>) -> Option<PodView<'a>> {
+    pub fn filled<'a>(&'a self, pod: &PodView<'a>) -> Option<PodView<'a>> {
         // Most policies leave most pods as they are, so nothing is copied before a fill is known to have an effect.
         let first = self.fills.iter().position(|fill| fill.changes(pod))?;
         let mut filled = pod.clone();

@@ -13,8 +13,8 @@ use crate::requests::PodRequest;
 const LABEL: &str = "psp-migrate.example/changed";
 
 /// For each pod that is created: a change of its labels, once as the policies left the pod and once as it came, as if
-/// somebody else had been let in with it. And for each requester in each namespace one update of nothing but finalizers,
-/// of a pod that would be denied.
+/// somebody else had been let in with it. And for each requester in each namespace, of a pod that would be denied, two updates
+/// of nothing but what garbage collection writes and removes.
 pub(super) fn of(cluster: &Cluster, requests: &[PodRequest]) -> Vec<PodRequest> {
     let mut updates = Vec::new();
     let mut tidied = BTreeSet::new();
@@ -29,7 +29,11 @@ pub(super) fn of(cluster: &Cluster, requests: &[PodRequest]) -> Vec<PodRequest> 
             Outcome::Decided(Verdict::Denied { .. }) => {
                 let requester = (&request.namespace, &request.requester.user, &request.requester.groups);
                 if tidied.insert(requester) {
-                    updates.push(update(request, &stored, |pod| set(pod, "finalizers", json!([LABEL]))));
+                    let held = held(&stored);
+                    updates.extend([
+                        PodRequest { pod: held.clone(), ..update(request, &stored, |_| {}) },
+                        PodRequest { pod: stored.clone(), ..update(request, &held, |_| {}) },
+                    ]);
                 }
                 None
             }
@@ -39,6 +43,16 @@ pub(super) fn of(cluster: &Cluster, requests: &[PodRequest]) -> Vec<PodRequest> 
         updates.extend(pods.map(|pod| update(request, &pod, |pod| set(pod, "labels", json!({LABEL: "true"})))));
     }
     updates
+}
+
+/// The pod with all that garbage collection writes.
+fn held(pod: &Value) -> Value {
+    let owner = json!({"apiVersion": "v1", "kind": "Node", "name": "node", "uid": "0"});
+    let mut pod = pod.clone();
+    set(&mut pod, "finalizers", json!([LABEL]));
+    set(&mut pod, "ownerReferences", json!([owner]));
+    set(&mut pod, "managedFields", json!([{"manager": "m", "operation": "Update", "apiVersion": "v1"}]));
+    pod
 }
 
 /// The manifest with what `after` says other than `before`.
