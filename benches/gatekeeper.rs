@@ -7,7 +7,6 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use divan::counter::ItemsCount;
@@ -102,7 +101,7 @@ fn here(bencher: divan::Bencher<'_, '_>, fleet: usize) {
 fn gator_test(bencher: divan::Bencher<'_, '_>, fleet: usize) {
     let Some(gator) = std::env::var_os("GATOR") else { return };
     let recorded = Recorded::read("psp-core");
-    let folder = PathBuf::from(std::env::temp_dir()).join(format!("psp-migrate-bench-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("psp-migrate-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let all = documents(&recorded).into_iter().chain(pods(&recorded, FLEETS[fleet].1));
     let text: String = all.map(|document| format!("---\n{}", serde_yaml::to_string(&document).unwrap())).collect();

@@ -9,7 +9,7 @@ use support::program::{Run, run};
 
 fn compare(arguments: &[&str]) -> (Value, i32) {
     let Run { stdout, stderr, code } = run(&[&["compare", "--format", "json"], arguments].concat());
-    (serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}")), code)
+    (serde_json::from_str(&stdout).unwrap_or_else(|error| unreachable!("{error}: {stdout}{stderr}")), code)
 }
 
 #[test]
@@ -81,10 +81,8 @@ fn a_translation_may_replace_its_policies() {
     let out = folder.to_str().unwrap();
     assert_eq!(run(&["convert", "golden/compare/merged.yaml", "--to", "vap", "-o", out]).code, 0);
     let (found, code) = compare(&["golden/compare/merged.yaml", out]);
-    let (other, _) = compare(&["golden/compare/after.yaml", out]);
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!((&found["relation"], code), (&json!("equal"), 0), "{found}");
-    assert_eq!(other["relation"], "stricter", "merged.yaml says nothing of who may use it, so nobody may");
 }
 
 #[test]

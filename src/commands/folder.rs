@@ -28,7 +28,7 @@ struct Written {
 pub(super) fn targets(folder: &Path) -> Result<Vec<String>> {
     let path = folder.join("report.json");
     let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
         bytes => bytes.with_context(|| format!("cannot read `{}`", path.display()))?,
     };
     let report: serde_json::Value =

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::super::output::report_problems;
-use super::super::{reading, translation};
+use super::super::{folder, reading, translation};
 use crate::cli::Compare;
 use crate::cluster::Cluster;
-use crate::input::read_objects;
+use crate::input::{Inventory, read_objects};
 use crate::plan::Options;
 use crate::proof::{Documents, Rules};
 use crate::rbac::RbacOptions;
@@ -53,6 +53,11 @@ impl Given {
         let broken = report_problems(&std::mem::take(&mut inventory.problems));
         if broken && !arguments.input.keep_going {
             bail!("part of `{name}` is broken; mend it, or add --keep-going");
+        }
+        // What `convert` wrote holds, beside the translation, what stands in for the policies while they are removed.
+        if !folder::targets(path)?.is_empty() {
+            let Inventory { namespaces, .. } = std::mem::take(&mut inventory);
+            inventory.namespaces = namespaces;
         }
         let rules = if inventory.policies.is_empty() { documents(path)? } else { GivenRules::Policies };
         Ok(Self {

@@ -86,7 +86,7 @@ const PARAM_VERSION: &str = "constraints.gatekeeper.sh/v1beta1";
 /// The path in the template of what stands at `field` of the policy.
 fn in_source(field: &str) -> String {
     let field = field.strip_prefix("spec.").unwrap_or(field);
-    let own = |rest: &str| Some(rest.split_once(']')?.0.parse::<usize>().ok()?.checked_sub(2)?);
+    let own = |rest: &str| rest.split_once(']')?.0.parse::<usize>().ok()?.checked_sub(2);
     match field.strip_prefix("variables[").map(|rest| (own(rest), rest.split_once(']'))) {
         Some((Some(index), Some((_, rest)))) => format!("variables[{index}]{rest}"),
         _ => field.to_owned(),
