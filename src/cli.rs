@@ -391,7 +391,7 @@ pub struct Convert {
     pub output: PathBuf,
     /// Also write files with which the engine's own command line tests the policies, as `kyverno test` and `gator verify`
     /// do: the pods that were read, as every requester, and pods at the policies' limits
-    #[arg(long)]
+    #[arg(long, conflicts_with = "bundle")]
     pub with_tests: bool,
     /// One file with all documents, instead of one file each
     #[arg(long, conflicts_with = "static_manifests")]
