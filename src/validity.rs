@@ -77,7 +77,8 @@ fn annotations_are_profiles(annotations: &Value) -> bool {
     })
 }
 
-fn is_subdomain(name: &str) -> bool {
+/// Whether a text can be the name of most things: lower case, digits, dots and dashes.
+pub(crate) fn is_subdomain(name: &str) -> bool {
     let is_label = |label: &str| {
         let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')

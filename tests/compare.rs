@@ -5,6 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use support::folder::Scratch;
 use support::program::{Run, run};
 
 fn compare(arguments: &[&str]) -> (Value, i32) {
@@ -77,12 +78,21 @@ fn policies_that_other_people_may_use_cannot_go() {
 
 #[test]
 fn a_translation_may_replace_its_policies() {
-    let folder = std::env::temp_dir().join(format!("psp-migrate-compare-{}", std::process::id()));
-    let out = folder.to_str().unwrap();
+    let scratch = Scratch::new();
+    let out = scratch.path().to_str().unwrap();
     assert_eq!(run(&["convert", "golden/compare/merged.yaml", "--to", "vap", "-o", out]).code, 0);
     let (found, code) = compare(&["golden/compare/merged.yaml", out]);
-    std::fs::remove_dir_all(&folder).unwrap();
+    let (other, _) = compare(&["golden/compare/after.yaml", out]);
     assert_eq!((&found["relation"], code), (&json!("equal"), 0), "{found}");
+    // `merged.yaml` grants nothing, so developers lose what they had; `system:masters` may use everything, and gain `emptyDir`.
+    let relations = |group: &str| -> std::collections::BTreeSet<&str> {
+        let is_member = |class: &&Value| class["subjects"][0]["groups"][0] == group;
+        let classes = other["classes"].as_array().unwrap().iter();
+        classes.filter(is_member).map(|class| class["relation"].as_str().unwrap()).collect()
+    };
+    assert_eq!(relations("developers"), ["stricter"].into());
+    assert_eq!(relations("system:masters"), ["incomparable"].into());
+    assert_eq!(other["relation"], "incomparable");
 }
 
 #[test]

@@ -28,6 +28,7 @@ use psp_migrate::requests::PodRequest;
 use psp_migrate::targets::{TARGETS, Target};
 use psp_migrate::yaml::to_yaml;
 use serde_json::{Value, json};
+use support::folder::Scratch;
 use support::program::run;
 use support::sides::{Sides, agrees, judges, told};
 use support::snapshot::{Files, differences, files, folders};
@@ -128,11 +129,10 @@ fn file_name(pod: &Value, taken: &BTreeSet<String>) -> String {
 }
 
 fn control_sides(folder: &Path) -> Sides {
-    let wiring = std::env::temp_dir().join(format!("psp-migrate-golden-{}-{}.yaml", std::process::id(), name(folder)));
+    let scratch = Scratch::new();
+    let wiring = scratch.path().join("wiring.yaml");
     fs::write(&wiring, grant_to_everybody()).unwrap();
-    let sides = Sides::read(&[folder.join("policy.yaml"), wiring.clone()]);
-    fs::remove_file(wiring).unwrap();
-    sides
+    Sides::read(&[folder.join("policy.yaml"), wiring])
 }
 
 fn pod_requests(folder: &Path) -> Vec<PodRequest> {
@@ -238,8 +238,8 @@ impl Case {
 
     /// What `convert` writes.
     fn written(&self) -> Files {
-        let out =
-            std::env::temp_dir().join(format!("psp-migrate-golden-{}-{}", std::process::id(), name(&self.folder)));
+        let scratch = Scratch::new();
+        let out = scratch.path().join("out");
         let targets: Vec<&str> = TARGETS.iter().map(|target| target.name()).collect();
         let (input, targets) = (format!("golden/convert/{}/input", name(&self.folder)), targets.join(","));
         let mut arguments = vec!["convert", &input, "--to", &targets, "-o", out.to_str().unwrap()];
@@ -248,7 +248,6 @@ impl Case {
         assert_eq!(run.code, 0, "{}: {}", self.folder.display(), run.stderr);
         let mut written = files(&out);
         written.retain(|file, _| self.keeps(file));
-        fs::remove_dir_all(out).unwrap();
         written
     }
 

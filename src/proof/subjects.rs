@@ -13,6 +13,7 @@ use crate::input::Creator;
 use crate::rbac::PolicySet;
 use crate::requests::{anyone, impersonated};
 use crate::symbolic::{Situations, Subject};
+use crate::validity::is_subdomain;
 
 /// Subjects who are decided about alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +90,9 @@ fn subjects(
     };
     let mentioned = cluster.rbac().mentioned();
     let named = mentioned.service_accounts.iter().filter(|(home, _)| *home == namespace).map(|(_, name)| *name);
-    let accounts: BTreeSet<&str> =
-        [ANOTHER, "default"].into_iter().chain(named).chain(written.iter().map(String::as_str)).collect();
+    let accounts = [ANOTHER, "default"].into_iter().chain(named).chain(written.iter().map(String::as_str));
+    // No account has another name, whatever grants and documents say.
+    let accounts: BTreeSet<&str> = accounts.filter(|name| is_subdomain(name)).collect();
     let mut seen = BTreeSet::new();
     let others_first = [ANOTHER].into_iter().chain(accounts.into_iter().filter(|name| *name != ANOTHER));
     let accounts: Vec<&str> = others_first.filter(|name| seen.insert(key(&subject(name, &anyone())))).collect();
