@@ -102,9 +102,9 @@ impl Case {
         }
     }
 
-    /// The requests on which documents and cluster do not agree, the smallest pod of each kind; and whether they were found
-    /// among all pods.
-    fn refute(&self, documents: &[Value]) -> (BTreeMap<Kind, Witness>, bool) {
+    /// The requests on which documents and cluster do not agree, the smallest pod of each kind, those first on which our own
+    /// translation does agree; and whether they were found among all pods.
+    fn refute(&self, documents: &[Value], own: &[Value]) -> (BTreeMap<Kind, Witness>, bool) {
         let mut findings = self.input.refute(self.target, documents, &self.options);
         if self.expected.operation == Operation::Update {
             // What is proved is about creation, and there is nothing to be found there.
@@ -114,11 +114,16 @@ impl Case {
             let found = given.filter_map(|it| self.input.witness(decider.as_ref(), it, self.target, &self.options));
             findings.witnesses.extend(found);
         }
+        let decider = self.input.read_back(self.target, own, &self.options);
+        let is_own = |witness: &Witness| {
+            self.input.witness(decider.as_ref(), witness.request.clone(), self.target, &self.options).is_some()
+        };
+        let order = |witness: &Witness| (is_own(witness), witness.size());
         let mut smallest: BTreeMap<Kind, Witness> = BTreeMap::new();
         for witness in findings.witnesses {
             let Some(kind) = Kind::of(witness.kind) else { continue };
             let known = smallest.get(&kind);
-            if known.is_none_or(|known| witness.size() < known.size()) {
+            if known.is_none_or(|known| order(&witness) < order(known)) {
                 smallest.insert(kind, witness);
             }
         }
@@ -127,7 +132,9 @@ impl Case {
 
     /// What is wrong with the case.
     fn check(&self) -> (Vec<String>, bool) {
-        let (found, of_all_pods) = self.refute(&self.wrong);
+        let own: Vec<Value> =
+            self.target.emit(&self.input.plan(&self.options)).documents.into_iter().map(|it| it.document).collect();
+        let (found, of_all_pods) = self.refute(&self.wrong, &own);
         let fields: BTreeMap<Kind, BTreeSet<String>> =
             found.iter().map(|(kind, witness)| (*kind, witness.fields())).collect();
         let mut wrong = Vec::new();
@@ -135,9 +142,7 @@ impl Case {
             let pods: Vec<String> = found.values().map(|witness| witness.request.pod.to_string()).collect();
             wrong.push(format!("{}: found {fields:?}\n{}", self.name, pods.join("\n")));
         }
-        let own: Vec<Value> =
-            self.target.emit(&self.input.plan(&self.options)).documents.into_iter().map(|it| it.document).collect();
-        let (own_found, own_of_all_pods) = self.refute(&own);
+        let (own_found, own_of_all_pods) = self.refute(&own, &own);
         let kinds: BTreeSet<Kind> = own_found.into_keys().collect();
         if kinds != self.expected.own {
             wrong.push(format!("{}: our own translation is found to differ: {kinds:?}", self.name));

@@ -84,6 +84,10 @@ impl Target for KyvernoClusterPolicy {
         true
     }
 
+    fn needs(&self) -> &'static str {
+        "Kyverno 1.11 to 1.19"
+    }
+
     fn emit(&self, plan: &Plan<'_>) -> Emission {
         cluster::emission(plan)
     }
