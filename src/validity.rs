@@ -51,9 +51,15 @@ fn mounts_are_known(pod: &Value) -> bool {
     mounts.all(|mount| volumes.iter().any(|volume| volume.get("name") == mount.get("name")))
 }
 
+/// A profile has a type, and names a file below the kubelet's folder with `Localhost` and with nothing else.
 fn is_sound_seccomp(profile: &Value) -> bool {
-    let is = |key: &str, value: &str| profile.get(key).is_some_and(|found| found == value);
-    !is("type", "Localhost") || (profile.get("localhostProfile").is_some() && !is("localhostProfile", ""))
+    let text = |key: &str| profile.get(key).and_then(Value::as_str);
+    let is_below = |path: &str| !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..");
+    match text("type") {
+        Some("Localhost") => text("localhostProfile").is_some_and(is_below),
+        Some("RuntimeDefault" | "Unconfined") => profile.get("localhostProfile").is_none_or(Value::is_null),
+        _ => profile.is_null(),
+    }
 }
 
 fn is_sound_sysctl(sysctl: &Value) -> bool {

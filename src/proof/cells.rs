@@ -73,7 +73,8 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Values {
     }
     let constants: BTreeMap<String, &Constant> =
         reads.iter().flat_map(|read| &read.constants).map(|constant| (format!("{constant:?}"), constant)).collect();
-    for constant in constants.into_values() {
+    // A mount is read-only, or it is not, or it does not say: nothing else of it is ever read.
+    for constant in constants.into_values().filter(|constant| constant.unit != Unit::Mount) {
         add_constant(constant, values.entry(constant.unit.clone()).or_default());
     }
     for (unit, values) in &mut values {

@@ -45,8 +45,13 @@ impl TargetFindings {
             for reason in proved.reasons() {
                 line(NOTE, format!("not proved: {}", printable_long(&reason.to_string())));
             }
-            proved.assumptions.iter().for_each(|assumption| line(DIM, format!("taken for granted: {assumption}")));
-            line(DIM, proved.headline());
+            let given = if all {
+                proved.assumptions.iter().for_each(|assumption| line(DIM, format!("taken for granted: {assumption}")));
+                String::new()
+            } else {
+                format!("; {} things are taken for granted, --verbose lists them", proved.assumptions.len())
+            };
+            line(DIM, format!("{}{given}", proved.headline()));
         }
         let _ = writeln!(out, "{}", self.headline());
         out
@@ -73,7 +78,8 @@ impl TargetFindings {
         }
         let reach = match (relation, self.rung()) {
             (Relation::Unproven, _) => "",
-            (_, "proved") => "; proved for all pods",
+            (Relation::Equal, "proved") => "; proved for all pods",
+            (_, "proved") => "; given pods, pods around every limit, and all pods",
             (_, "boundary") => "; given pods, and pods around every limit of the policies",
             _ => "; the given pods only",
         };

@@ -462,7 +462,13 @@ impl<'a> Look<'a> {
             if !is_nested || of_pod && outer != Around::Nothing {
                 over.items = Shape::Mixed;
             }
-            body.consume(list);
+            if !is_mounts(list) {
+                body.consume(list);
+            } else if self.asks_of_volume(m, list.item(), all_of) {
+                body.reads.units.insert(Unit::Mount);
+            } else {
+                body.fail("it looks at mounts, but not at those of one volume only");
+            }
         } else {
             over = over.each(|shape| shape.under(all_of));
             // A given list of names: each is judged by itself.
@@ -475,6 +481,27 @@ impl<'a> Look<'a> {
         all.over =
             over.join(range.over.each(Shape::within), |one, other| if other == Shape::Free { one } else { other });
         all.abs = Abs::default();
+    }
+
+    /// Whether a quantifier over mounts asks for those of the volume at hand and for no other.
+    fn asks_of_volume(&mut self, m: &Macro, item: Abs, all_of: bool) -> bool {
+        let (terms, relation) = match (&m.body.kind, all_of) {
+            (Kind::And(terms), false) => (terms.as_slice(), "_==_"),
+            (Kind::Or(terms), true) => (terms.as_slice(), "_!=_"),
+            (_, false) => (std::slice::from_ref(&m.body), "_==_"),
+            (_, true) => (std::slice::from_ref(&m.body), "_!=_"),
+        };
+        self.locals.push((m.variable.clone(), item));
+        let asks = terms.iter().any(|term| match &term.kind {
+            Kind::Call(call) if *call.name == *relation => {
+                let compared: Vec<Abs> = call.args.iter().map(|arg| self.at(arg).abs).collect();
+                let names = |of: &[&str]| compared.iter().any(|abs| abs.is_name_in(of));
+                names(&["volumeMounts", "[]", "name"]) && names(&["spec", "volumes", "[]", "name"])
+            }
+            _ => false,
+        });
+        self.locals.pop();
+        asks
     }
 
     /// Lists made of lists.
@@ -515,6 +542,13 @@ impl Seen {
             self.consume(abs);
         }
     }
+}
+
+/// Whether it is a container's list of mounts.
+fn is_mounts(list: &Abs) -> bool {
+    let is_mounts =
+        |path: &Vec<String>| matches!(Unit::named(path), Named::Unit(Unit::Mount, within) if within.is_empty());
+    list.paths().iter().all(is_mounts)
 }
 
 fn are_names(abs: &Abs) -> bool {

@@ -83,6 +83,15 @@ impl Abs {
         !self.at.is_empty() && self.at.iter().all(|(path, _)| is_capability_list(path))
     }
 
+    /// Whether it is found at paths with this end, and nowhere else.
+    pub fn is_name_in(&self, end: &[&str]) -> bool {
+        let has_end = |(path, _): &(Path, String)| {
+            let start = path.len().saturating_sub(end.len());
+            path.iter().skip(start).map(String::as_str).eq(end.iter().copied())
+        };
+        !self.at.is_empty() && self.literals.is_empty() && self.at.iter().all(has_end)
+    }
+
     /// Whether it is the name of a capability.
     pub fn is_name(&self) -> bool {
         let of_list =
