@@ -50,6 +50,17 @@ fn events(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
+/// What another parser makes of them: plain values, without places, and scalars as YAML 1.2 has them.
+#[divan::bench]
+fn plain_values(bencher: divan::Bencher<'_, '_>) {
+    let pods = pods();
+    bencher.counter(bytes(&pods)).bench(|| {
+        for pod in &pods {
+            divan::black_box(serde_yaml::from_str::<serde_json::Value>(&pod.text).unwrap());
+        }
+    });
+}
+
 /// Objects with their places, scalars as kubectl reads them, and every field held against its type.
 #[divan::bench]
 fn objects(bencher: divan::Bencher<'_, '_>) {

@@ -9,10 +9,10 @@ use super::output::{counted, program, tell, width};
 use super::reporting::Source;
 use crate::cli::Convert;
 use crate::input::printable;
+use crate::relation::Relation;
 use crate::report::layout;
 use crate::report::migration::{Report, TargetReport};
 use crate::report::style::{GOOD, HEAD, paint};
-use crate::report::verification::Relation;
 use crate::targets::{Emission, TARGETS, Target};
 
 /// Emits for every target in memory, compares, prints a table and recommends one. Nothing is written.

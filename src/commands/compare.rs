@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::Ending;
 use crate::cli::{Compare, CompareFormat};
 use crate::cluster::{Cluster, PolicyState};
-use crate::proof::{Relation, Rules, between};
+use crate::proof::{Rules, between};
+use crate::relation::Relation;
 use crate::report::between::{Findings, PolicyFindings, SetComparison, together};
 use given::{Given, GivenRules, cluster, everybody};
 

@@ -48,6 +48,7 @@ mod tests;
 use serde_json::Value;
 
 use crate::modern;
+use crate::relation::Relation;
 use crate::symbolic::{Answer, Node, Oracle, Outcome, Side, Unproven};
 pub use against::{ClassProof, against_policies, request};
 pub use assembly::Place;
@@ -60,22 +61,6 @@ use solve::Solver;
 pub use subjects::{Class, classes};
 use table::{Pods, Tabulation};
 use witness::NoWitness;
-
-/// How two sides relate, for one class of subjects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Relation {
-    /// The same decision about every pod.
-    Equal,
-    /// The second side denies some pod that the first admits, and never the other way round.
-    Stricter,
-    /// The second side admits some pod that the first denies, and never the other way round.
-    Looser,
-    /// Both.
-    Incomparable,
-    /// Nothing is claimed.
-    Unproven,
-}
 
 /// A way to differ about one pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

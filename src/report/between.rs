@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::style::{BAD, DIM, GOOD, HEAD, NOTE, paint};
 use crate::input::{printable, without_defaults};
-use crate::proof::{ClassProof, Difference, Proof, Relation, Rules, request};
+use crate::proof::{ClassProof, Difference, Proof, Rules, request};
+use crate::relation::Relation;
 use crate::report::text::printable_long;
 use crate::symbolic::{Subject, Unproven};
 use crate::yaml::to_yaml;
@@ -172,7 +173,7 @@ impl SetComparison {
             Relation::Unproven => "could not be compared for every pod",
         };
         let head = paint(HEAD, format!("{} beside {}:", printable(second), printable(&self.first)));
-        let overall = paint(if self.is_equal() { GOOD } else { BAD }, name(self.relation()));
+        let overall = paint(if self.is_equal() { GOOD } else { BAD }, self.relation().word());
         format!("{head} {overall}; {outcome}; {equal} of {count} classes of subjects see no difference")
     }
 }
@@ -219,20 +220,10 @@ fn style(findings: &Findings) -> anstyle::Style {
     }
 }
 
-fn name(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Equal => "equal",
-        Relation::Stricter => "stricter",
-        Relation::Looser => "looser",
-        Relation::Incomparable => "incomparable",
-        Relation::Unproven => "unproven",
-    }
-}
-
 fn word(findings: &Findings) -> &'static str {
     match findings.relation {
         Relation::Equal if findings.pods_equal == Some(false) => "filled in differently",
-        relation => name(relation),
+        relation => relation.word(),
     }
 }
 

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::compare::{Agreement, Comparison};
 use crate::input::without_defaults;
+use crate::relation::Relation;
 use crate::requests::PodRequest;
 use crate::targets::{Gap, Unsupported};
 
@@ -104,22 +105,6 @@ pub struct Difference {
     /// The pod after the target's fills, where fills differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_pod: Option<Value>,
-}
-
-/// How two sets of decisions relate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Relation {
-    /// The same decisions.
-    Equal,
-    /// The target denies more, and nothing less.
-    Stricter,
-    /// The target admits more, and nothing less.
-    Looser,
-    /// Both.
-    Incomparable,
-    /// Something could not be evaluated, or nothing was compared.
-    Unproven,
 }
 
 impl Difference {

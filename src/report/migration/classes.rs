@@ -10,8 +10,9 @@ use super::targets::TargetReport;
 use crate::cluster::Cluster;
 use crate::plan::Plan;
 use crate::rbac::classes::{Class, Member, classes};
+use crate::relation::Relation;
 use crate::report::inspection::{Inspection, Who};
-use crate::report::verification::{Counts, Relation};
+use crate::report::verification::Counts;
 
 /// Everybody who may use the same policies.
 #[derive(Debug, Clone, Serialize)]

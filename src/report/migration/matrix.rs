@@ -8,7 +8,7 @@ use super::classes::{ClassReport, position};
 use crate::plan::Plan;
 use crate::report::beyond::UNSEEN;
 use crate::report::inspection::{Inspection, PolicyReport, Who};
-use crate::targets::psa::{self, Advice, Level, NamespaceAdvice, Relation, advise};
+use crate::targets::psa::{self, Advice, Level, NamespaceAdvice, advise};
 
 /// The table.
 #[derive(Debug, Clone, Serialize)]
@@ -147,7 +147,7 @@ impl NamespaceLevels {
             level: relation.level.as_str(),
             refuses: relation.refuses.iter().any(|refusal| !refusal.by_silence),
             admits_more: relation.admits_more.is_some(),
-            relation: word(relation.relation),
+            relation: relation.relation.word(),
         };
         Self {
             enforced: enforced.map(|level| (*level).to_owned()),
@@ -156,15 +156,5 @@ impl NamespaceLevels {
             pods: (advice.given.pods > 0).then(|| advice.given.level.as_str()),
             levels: advice.levels.iter().map(relation).collect(),
         }
-    }
-}
-
-fn word(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Equal => "equal",
-        Relation::Stricter => "stricter",
-        Relation::Looser => "looser",
-        Relation::Incomparable => "incomparable",
-        Relation::Unproven => "unproven",
     }
 }

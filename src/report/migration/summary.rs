@@ -8,10 +8,10 @@ use super::classes::ClassReport;
 use super::targets::{Compared, TargetReport};
 use crate::cluster::Cluster;
 use crate::plan::Plan;
+use crate::relation::Relation;
 use crate::report::decision::{Decision, Word};
 use crate::report::inspection::Inspection;
 use crate::report::text::counted;
-use crate::report::verification::Relation;
 
 /// The numbers and sentences.
 #[derive(Debug, Clone, Serialize)]
@@ -174,12 +174,5 @@ fn outcome(compared: &Compared) -> String {
 
 /// The word for a relation.
 pub(super) fn word(relation: Option<Relation>) -> &'static str {
-    match relation {
-        Some(Relation::Equal) => "equal",
-        Some(Relation::Stricter) => "stricter",
-        Some(Relation::Looser) => "looser",
-        Some(Relation::Incomparable) => "incomparable",
-        Some(Relation::Unproven) => "unproven",
-        None => "not verified",
-    }
+    relation.map_or("not verified", Relation::word)
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::TargetMaterial;
 use super::classes::ClassRelation;
 use crate::plan::Plan;
-use crate::report::verification::{Counts, DifferenceGroup, Relation, TargetFindings, grouped};
+use crate::relation::Relation;
+use crate::report::verification::{Counts, DifferenceGroup, TargetFindings, grouped};
 use crate::targets::{Gap, Unsupported};
 
 /// One target.

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Difference, Relation};
+use super::Difference;
 use crate::cluster::Cluster;
-use crate::proof::{self, ClassProof};
+use crate::proof::ClassProof;
+use crate::relation::Relation;
 use crate::symbolic::{Subject, Unproven};
 
 /// What was proved about one target.
@@ -47,22 +48,10 @@ impl ClassFinding {
             members: found.class.members.iter().take(TOLD).map(told).collect(),
             member_count: found.class.members.len(),
             usable: cluster.rbac().names(&found.class.usable).map(str::to_owned).collect(),
-            relation: found.proof.relation.into(),
+            relation: found.proof.relation,
             pods_equal: found.proof.pods_equal,
             reasons: found.proof.reasons.clone(),
             witnesses,
-        }
-    }
-}
-
-impl From<proof::Relation> for Relation {
-    fn from(relation: proof::Relation) -> Self {
-        match relation {
-            proof::Relation::Equal => Self::Equal,
-            proof::Relation::Stricter => Self::Stricter,
-            proof::Relation::Looser => Self::Looser,
-            proof::Relation::Incomparable => Self::Incomparable,
-            proof::Relation::Unproven => Self::Unproven,
         }
     }
 }

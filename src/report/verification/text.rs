@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Agreement, Difference, DifferenceGroup, Relation, TargetFindings, Verification, grouped};
+use super::{Agreement, Difference, DifferenceGroup, TargetFindings, Verification, grouped};
+use crate::relation::Relation;
 use crate::report::decision::painted;
 use crate::report::style::{BAD, DIM, GOOD, HEAD, NOTE, paint};
 use crate::report::text::printable_long;
@@ -61,8 +62,6 @@ impl TargetFindings {
     pub fn headline(&self) -> String {
         let relation = self.relation();
         let style = if self.is_clean() { GOOD } else { BAD };
-        let word =
-            serde_json::to_value(relation).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
         let counts = &self.counts;
         let mut parts = vec![format!("{} agree", counts.agree)];
         for (count, what) in [
@@ -86,7 +85,7 @@ impl TargetFindings {
         format!(
             "{} {} of {} requests: {}{reach}",
             paint(HEAD, format!("{}:", self.target)),
-            paint(style, word),
+            paint(style, relation.word()),
             self.compared,
             parts.join(", ")
         )

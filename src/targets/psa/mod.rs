@@ -19,7 +19,7 @@ mod side;
 
 pub use admission::{Admission, Exemptions, Operation, Refusal, Request, Resource, Response};
 pub use configuration::ConfigurationError;
-pub use convert::{Advice, LevelRelation, NamespaceAdvice, Psa, Relation, advise};
+pub use convert::{Advice, LevelRelation, NamespaceAdvice, Psa, advise};
 pub use decide::PsaDecider;
 pub use evaluate::{CheckResult, Evaluation, PsaPod, evaluate};
 pub use fit::{Blocker, Fit, blockers, fit, strictest_level};

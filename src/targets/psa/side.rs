@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::checks::{capabilities_baseline, sysctls};
 use super::decide::PsaDecider;
 use super::evaluate::PsaPod;
 use super::level::LevelVersion;
@@ -171,7 +172,10 @@ fn constants_of(unit: &Unit) -> Vec<Constant> {
     let compared: Vec<(&[&str], Value)> = match last {
         "os" => vec![(&["name"], json!("windows")), (&["name"], json!("linux"))],
         "windowsOptions" => vec![(&["hostProcess"], json!(true))],
-        "capabilities" => BASELINE_CAPABILITIES.iter().map(|name| (&["add", "[]"] as &[&str], json!(name))).collect(),
+        "capabilities" => {
+            let names = capabilities_baseline::DEFAULTS.iter().chain(&["ALL", "NET_RAW"]);
+            names.map(|name| (&["add", "[]"] as &[&str], json!(name))).collect()
+        }
         "seLinuxOptions" => ["container_t", "container_init_t", "container_kvm_t", "container_engine_t"]
             .into_iter()
             .map(|name| (&["type"] as &[&str], json!(name)))
@@ -181,7 +185,7 @@ fn constants_of(unit: &Unit) -> Vec<Constant> {
             .into_iter()
             .map(|name| (&["type"] as &[&str], json!(name)))
             .collect(),
-        "sysctls" => SYSCTLS.iter().map(|name| (&["[]", "name"] as &[&str], json!(name))).collect(),
+        "sysctls" => sysctls::SAFE.iter().map(|(name, _)| (&["[]", "name"] as &[&str], json!(name))).collect(),
         "ports" => vec![(&["[]", "hostPort"], json!(1))],
         "procMount" => vec![(&[], json!("Default"))],
         "runAsUser" => vec![(&[], json!(0))],
@@ -203,40 +207,3 @@ fn constants_of(unit: &Unit) -> Vec<Constant> {
     };
     compared.into_iter().map(constant).collect()
 }
-
-/// Names that the capability checks compare with.
-const BASELINE_CAPABILITIES: [&str; 15] = [
-    "ALL",
-    "AUDIT_WRITE",
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "MKNOD",
-    "NET_BIND_SERVICE",
-    "SETFCAP",
-    "SETGID",
-    "SETPCAP",
-    "SETUID",
-    "SYS_CHROOT",
-    "NET_RAW",
-];
-
-/// Names that the sysctl check compares with, in any version.
-const SYSCTLS: [&str; 14] = [
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_wmem",
-    "net.ipv4.tcp_slow_start_after_idle",
-    "net.ipv4.tcp_notsent_lowat",
-];

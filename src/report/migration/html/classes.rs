@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::diagram::diagram;
 use super::text::t;
 use super::{MOST, Report, and_more, mood};
+use crate::relation::Relation;
 use crate::report::migration::classes::{ClassRelation, ClassReport};
 use crate::report::migration::summary::word;
-use crate::report::verification::Relation;
 
 /// How many classes stand open: with more, a reader looks for the one that matters.
 const OPEN: usize = 3;

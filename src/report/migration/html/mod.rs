@@ -99,8 +99,8 @@ fn and_more(total: usize, what: &str) -> Markup {
 }
 
 /// The class of something that is equal, that differs, or that is not known.
-fn mood(relation: Option<crate::report::verification::Relation>, is_clean: bool) -> &'static str {
-    use crate::report::verification::Relation;
+fn mood(relation: Option<crate::relation::Relation>, is_clean: bool) -> &'static str {
+    use crate::relation::Relation;
     match relation {
         _ if is_clean => "good",
         None | Some(Relation::Unproven | Relation::Equal) => "note",

@@ -16,7 +16,8 @@ pub(super) const CHECK: Check = Check {
     revisions: &[Revision { since: 0, violated: |pod| pod.containers.iter().any(bad), detail }],
 };
 
-const DEFAULTS: [&str; 13] = [
+/// The container runtimes' default capabilities.
+pub(in crate::targets::psa) const DEFAULTS: [&str; 13] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",

@@ -8,7 +8,7 @@
 
 mod allow_privilege_escalation;
 mod app_armor_profile;
-mod capabilities_baseline;
+pub(super) mod capabilities_baseline;
 mod capabilities_restricted;
 mod host_namespaces;
 mod host_path_volumes;
@@ -23,7 +23,7 @@ mod run_as_user;
 mod se_linux_options;
 mod seccomp_profile_baseline;
 mod seccomp_profile_restricted;
-mod sysctls;
+pub(super) mod sysctls;
 mod text;
 mod windows_host_process;
 

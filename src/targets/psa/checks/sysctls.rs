@@ -26,29 +26,29 @@ const fn revision<const SINCE: u64>() -> Revision {
     }
 }
 
-/// The minor version in which a sysctl was declared safe, if it is.
-fn safe_since(name: &str) -> Option<u64> {
-    match name {
-        "kernel.shm_rmid_forced"
-        | "net.ipv4.ip_local_port_range"
-        | "net.ipv4.tcp_syncookies"
-        | "net.ipv4.ping_group_range"
-        | "net.ipv4.ip_unprivileged_port_start" => Some(0),
-        "net.ipv4.ip_local_reserved_ports" => Some(27),
-        "net.ipv4.tcp_keepalive_time"
-        | "net.ipv4.tcp_fin_timeout"
-        | "net.ipv4.tcp_keepalive_intvl"
-        | "net.ipv4.tcp_keepalive_probes" => Some(29),
-        "net.ipv4.tcp_rmem" | "net.ipv4.tcp_wmem" => Some(32),
-        "net.ipv4.tcp_slow_start_after_idle" | "net.ipv4.tcp_notsent_lowat" => Some(37),
-        _ => None,
-    }
-}
+/// The sysctls that are safe, each with the minor version in which it was declared to be.
+pub(in crate::targets::psa) const SAFE: [(&str, u64); 14] = [
+    ("kernel.shm_rmid_forced", 0),
+    ("net.ipv4.ip_local_port_range", 0),
+    ("net.ipv4.tcp_syncookies", 0),
+    ("net.ipv4.ping_group_range", 0),
+    ("net.ipv4.ip_unprivileged_port_start", 0),
+    ("net.ipv4.ip_local_reserved_ports", 27),
+    ("net.ipv4.tcp_keepalive_time", 29),
+    ("net.ipv4.tcp_fin_timeout", 29),
+    ("net.ipv4.tcp_keepalive_intvl", 29),
+    ("net.ipv4.tcp_keepalive_probes", 29),
+    ("net.ipv4.tcp_rmem", 32),
+    ("net.ipv4.tcp_wmem", 32),
+    ("net.ipv4.tcp_slow_start_after_idle", 37),
+    ("net.ipv4.tcp_notsent_lowat", 37),
+];
 
 /// The names that are not safe yet, in the pod's order, repeated ones too.
 fn forbidden(sysctls: &[Value], minor: u64) -> impl Iterator<Item = &str> {
     let names = sysctls.iter().map(|sysctl| string_at(sysctl, "name"));
-    names.filter(move |name| safe_since(name).is_none_or(|since| since > minor))
+    let is_safe = move |name: &str| SAFE.iter().any(|(safe, since)| *safe == name && *since <= minor);
+    names.filter(move |name| !is_safe(name))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub use advice::{Advice, Claim, NamespaceAdvice, advise};
 pub use given::{BlockedPod, Given};
 pub use recommend::Reasons;
 use relation::Laboratory;
-pub use relation::{Excess, LevelRelation, Refusal, Relation, Rung};
+pub use relation::{Excess, LevelRelation, Refusal, Rung};
 use subjects::Subjects;
 
 /// The target `psa`: labels on namespaces.

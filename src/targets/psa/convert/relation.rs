@@ -17,6 +17,7 @@ use crate::constraint::{Constraint, Test};
 use crate::plan::{Demand, Plan};
 use crate::pod_view::{Field, PodView};
 use crate::rbac::PolicySet;
+use crate::relation::Relation;
 use crate::targets::psa::{CheckResult, Level, PsaPod, Version, evaluate, strictest_level};
 use crate::validity::is_valid;
 
@@ -31,21 +32,6 @@ const SILENT: [(&str, Option<&str>); 4] = [
 
 /// The levels, the loosest first.
 pub(super) const LEVELS: [Level; 3] = [Level::Privileged, Level::Baseline, Level::Restricted];
-
-/// How what a level admits relates to what policies admit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Relation {
-    /// Both admit the same pods.
-    Equal,
-    /// The level refuses some pods that the policies admit, and admits none that they refuse.
-    Stricter,
-    /// The level admits some pods that the policies refuse, and refuses none that they admit.
-    Looser,
-    /// Each admits pods that the other refuses.
-    Incomparable,
-    /// In one direction or in both no probe shows a difference, and nothing proves that there is none.
-    Unproven,
-}
 
 /// What a claim rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -307,18 +293,6 @@ fn refusing(version: Version, pod: &Value) -> [Vec<&'static str>; 3] {
 
 fn denies(plan: &Plan<'_>, seen: &Value, policy: usize) -> bool {
     decide_with(plan.cluster, seen, |other| other == policy) == Ending::Denied
-}
-
-impl fmt::Display for Relation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Equal => "equal",
-            Self::Stricter => "stricter",
-            Self::Looser => "looser",
-            Self::Incomparable => "incomparable",
-            Self::Unproven => "unproven",
-        })
-    }
 }
 
 impl fmt::Display for Rung {
