@@ -86,7 +86,10 @@ fn agreement(psp: &Decision, target: &TargetVerdict, seen_otherwise: &[String], 
 }
 
 fn same_pod(psp: &Decision, target: &Value, terms: Terms) -> bool {
-    let Some(pod) = &psp.pod else { return true };
+    let Some(pod) = psp.pod.as_deref() else { return true };
+    if pod == target {
+        return true;
+    }
     let shown = |pod: &Value| modern::in_todays_terms(pod, terms.compares_annotation);
     shown(pod) == shown(target)
 }

@@ -5,6 +5,7 @@ mod updates;
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::admission::ControlTrial;
@@ -21,14 +22,13 @@ use crate::validity::is_valid;
 /// The given requests, and each of them again as somebody of every other class of requesters in its namespace; behind them
 /// updates of the pods that they create.
 pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodRequest> {
-    let mut requests = Vec::with_capacity(given.len());
-    for request in given {
-        requests.push(request.clone());
+    let paired = |request: &PodRequest| {
         let own = cluster.rbac().usable(&request.namespace, &request.requester.user, &request.requester.groups);
-        for requester in requesters(cluster.rbac(), &request.namespace, own) {
-            requests.push(PodRequest { requester, ..request.clone() });
-        }
-    }
+        let others = requesters(cluster.rbac(), &request.namespace, own);
+        let again = others.into_iter().map(|requester| PodRequest { requester, ..request.clone() });
+        [request.clone()].into_iter().chain(again).collect::<Vec<_>>()
+    };
+    let mut requests: Vec<PodRequest> = given.par_iter().flat_map_iter(paired).collect();
     let updates = updates::of(cluster, &requests);
     requests.extend(updates);
     requests
@@ -148,9 +148,9 @@ fn pairs(controls: &[Vec<Vec<Edit>>]) -> Vec<Vec<Edit>> {
 fn filled(cluster: &Cluster, policy: usize, request: &PodRequest) -> Option<PodRequest> {
     let view = PodView::read(&request.pod, cluster.plugin().release()).ok()?;
     let filled = cluster.plugin().policies().get(policy)?.filled(&view)?;
-    let mut pod = request.pod.clone();
+    let mut pod = Value::clone(&request.pod);
     filled.write_into(&view, &mut pod);
-    Some(PodRequest { pod, ..request.clone() })
+    Some(PodRequest { pod: pod.into(), ..request.clone() })
 }
 
 /// A namespace and a service account for each set of policies that service accounts may use.
@@ -185,7 +185,7 @@ fn request(namespace: &str, account: &str, mut pod: Value) -> PodRequest {
         requester: anyone(),
         subresource: String::new(),
         operation: Operation::Create,
-        pod,
+        pod: pod.into(),
         old_pod: None,
         ignored: None,
         source: Source { file: "".into(), line: 0, column: 0 },

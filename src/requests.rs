@@ -8,6 +8,7 @@ mod manifests;
 mod recorded;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -32,10 +33,10 @@ pub struct PodRequest {
     pub subresource: String,
     /// What is asked.
     pub operation: Operation,
-    /// The pod as admission sees it.
-    pub pod: Value,
+    /// The pod as admission sees it. Many requests are about one pod.
+    pub pod: Arc<Value>,
     /// The stored pod that an UPDATE changes.
-    pub old_pod: Option<Value>,
+    pub old_pod: Option<Arc<Value>>,
     /// Set if the request never reaches the plug-in, whatever the policies.
     pub ignored: Option<Ignored>,
     /// Where it was read.
@@ -128,7 +129,7 @@ impl RequestReader {
             requester: self.requester.clone().or(creator).unwrap_or_else(anyone),
             subresource: String::new(),
             operation: Operation::Create,
-            pod,
+            pod: pod.into(),
             old_pod: None,
             ignored: None,
             source,
@@ -155,7 +156,7 @@ impl PodRequest {
             subresource: &self.subresource,
             pod: &self.pod,
             operation: self.operation,
-            old_pod: self.old_pod.as_ref(),
+            old_pod: self.old_pod.as_deref(),
         }
     }
 }

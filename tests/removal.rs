@@ -194,7 +194,7 @@ fn the_permissive_policy_admits_every_pod_as_it_is() {
                     old_pod: None,
                     ignored: None,
                     source: psp_migrate::input::Source { file: "recorded".into(), line: 0, column: 0 },
-                    pod,
+                    pod: pod.into(),
                 };
                 let Ok(decision) = Decision::of(&cluster, &request) else { continue };
                 assert_eq!(decision.verdict, Word::Admitted, "{:?} {}", decision.message, request.pod);

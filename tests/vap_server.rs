@@ -149,7 +149,7 @@ fn request_json(request: &PodRequest) -> Value {
         "namespace": request.namespace, "user": user, "groups": request.requester.groups, "pod": request.pod,
     });
     if let Some(old) = &request.old_pod {
-        json["oldPod"] = old.clone();
+        json["oldPod"] = Value::clone(old);
     }
     for which in ["pod", "oldPod"] {
         if let Some(pod) = json.get_mut(which).and_then(Value::as_object_mut) {

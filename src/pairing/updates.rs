@@ -1,7 +1,9 @@
 //! Updates of the pods that requests create: nothing is filled into them any more, and some of them nobody looks at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::admission::{Operation, Verdict};
@@ -16,33 +18,68 @@ const LABEL: &str = "psp-migrate.example/changed";
 /// somebody else had been let in with it. And for each requester in each namespace, of a pod that would be denied, two updates
 /// of nothing but what garbage collection writes and removes.
 pub(super) fn of(cluster: &Cluster, requests: &[PodRequest]) -> Vec<PodRequest> {
-    let mut updates = Vec::new();
+    // Requests of several requesters for one pod follow each other.
+    let by_pod: Vec<&[PodRequest]> = requests.chunk_by(|one, next| Arc::ptr_eq(&one.pod, &next.pod)).collect();
+    let created: Vec<Created<'_>> = by_pod.par_iter().flat_map_iter(|requests| created(cluster, requests)).collect();
+    let mut updates = Vec::with_capacity(created.len());
     let mut tidied = BTreeSet::new();
-    for request in requests {
-        if request.operation != Operation::Create || !request.subresource.is_empty() || request.ignored.is_some() {
-            continue;
+    for Created { request, changes, is_denied } in created {
+        let requester = (&request.namespace, &request.requester.user, &request.requester.groups);
+        if let (true, Some(stored)) = (is_denied && tidied.insert(requester), changes.last()) {
+            let held = Arc::new(held(&stored.old));
+            updates.extend([update(request, &stored.old, &held), update(request, &held, &stored.old)]);
         }
-        let Ok(view) = PodView::read(&request.pod, cluster.plugin().release()) else { continue };
-        let stored = written(&request.pod, &view, &cluster.plugin().stored(&view));
-        let admitted = match cluster.decide(&request.as_request(), &view) {
-            Outcome::Decided(Verdict::Admitted { pod, .. }) => Some(written(&request.pod, &view, &pod)),
-            Outcome::Decided(Verdict::Denied { .. }) => {
-                let requester = (&request.namespace, &request.requester.user, &request.requester.groups);
-                if tidied.insert(requester) {
-                    let held = held(&stored);
-                    updates.extend([
-                        PodRequest { pod: held.clone(), ..update(request, &stored, |_| {}) },
-                        PodRequest { pod: stored.clone(), ..update(request, &held, |_| {}) },
-                    ]);
-                }
-                None
+        updates.extend(changes.iter().map(|change| update(request, &change.old, &change.new)));
+    }
+    updates
+}
+
+/// A pod that a request creates.
+struct Created<'a> {
+    request: &'a PodRequest,
+    /// Of the pod as the policies left it, if that is not how it came, and of the pod as it came.
+    changes: Vec<Change>,
+    is_denied: bool,
+}
+
+/// A change of a pod's labels. Many requests share one.
+#[derive(Clone)]
+struct Change {
+    old: Arc<Value>,
+    new: Arc<Value>,
+}
+
+impl Change {
+    fn of(pod: Value) -> Self {
+        Self { new: Arc::new(labelled(&pod)), old: Arc::new(pod) }
+    }
+}
+
+/// What requests for one pod create.
+fn created<'a>(cluster: &Cluster, requests: &'a [PodRequest]) -> Vec<Created<'a>> {
+    let creates = |request: &&PodRequest| {
+        request.operation == Operation::Create && request.subresource.is_empty() && request.ignored.is_none()
+    };
+    let Some(pod) = requests.first().map(|request| &request.pod) else { return Vec::new() };
+    let Ok(view) = PodView::read(pod, cluster.plugin().release()) else { return Vec::new() };
+    let stored = Change::of(written(pod, &view, &cluster.plugin().stored(&view)));
+    let mut admitted: BTreeMap<usize, Option<Change>> = BTreeMap::new();
+    let create = |request: &'a PodRequest| {
+        let outcome = cluster.decide(&request.as_request(), &view);
+        let filled = match &outcome {
+            Outcome::Decided(Verdict::Admitted { by, pod: filled, .. }) => {
+                let filled = admitted.entry(*by).or_insert_with(|| {
+                    let pod = written(pod, &view, filled);
+                    (pod != *stored.old).then(|| Change::of(pod))
+                });
+                filled.clone()
             }
             _ => None,
         };
-        let pods = admitted.into_iter().chain([stored]);
-        updates.extend(pods.map(|pod| update(request, &pod, |pod| set(pod, "labels", json!({LABEL: "true"})))));
-    }
-    updates
+        let is_denied = matches!(outcome, Outcome::Decided(Verdict::Denied { .. }));
+        Created { request, changes: filled.into_iter().chain([stored.clone()]).collect(), is_denied }
+    };
+    requests.iter().filter(creates).map(create).collect()
 }
 
 /// The pod with all that garbage collection writes.
@@ -62,10 +99,15 @@ fn written(pod: &Value, before: &PodView<'_>, after: &PodView<'_>) -> Value {
     pod
 }
 
-fn update(request: &PodRequest, old: &Value, change: impl Fn(&mut Value)) -> PodRequest {
-    let mut pod = old.clone();
-    change(&mut pod);
-    PodRequest { operation: Operation::Update, old_pod: Some(old.clone()), pod, ..request.clone() }
+fn update(request: &PodRequest, old: &Arc<Value>, new: &Arc<Value>) -> PodRequest {
+    PodRequest { operation: Operation::Update, old_pod: Some(Arc::clone(old)), pod: Arc::clone(new), ..request.clone() }
+}
+
+/// The pod with one more label.
+fn labelled(pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    set(&mut pod, "labels", json!({LABEL: "true"}));
+    pod
 }
 
 /// Sets or joins what is under a key of the metadata.

@@ -73,7 +73,7 @@ pub fn request(subject: &Subject, pod: Value) -> PodRequest {
         requester: Creator { user: subject.user.clone(), groups: subject.groups.clone() },
         subresource: String::new(),
         operation: Operation::Create,
-        pod,
+        pod: pod.into(),
         old_pod: None,
         ignored: None,
         source: Source { file: "".into(), line: 0, column: 0 },

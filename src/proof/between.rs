@@ -1,5 +1,7 @@
 //! Two sets of rules beside each other, class by class: the policies of two clusters, a target's documents, a level.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -90,7 +92,7 @@ fn by_policies(cluster: &Cluster, request: &PodRequest) -> Said {
     Said {
         admitted,
         says: decision.message.or(by).unwrap_or_default(),
-        pod: decision.pod.unwrap_or_default(),
+        pod: decision.pod.map(Arc::unwrap_or_clone).unwrap_or_default(),
         is_evaluated: true,
     }
 }

@@ -4,6 +4,8 @@ mod text;
 
 pub(crate) use text::painted;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -48,7 +50,7 @@ pub struct Decision {
     pub patch: Value,
     /// The pod after admission.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pod: Option<Value>,
+    pub pod: Option<Arc<Value>>,
 }
 
 /// How a request ends.
@@ -140,10 +142,10 @@ impl Decision {
             Verdict::Admitted { by, pod, .. } => {
                 self.verdict = Word::Admitted;
                 self.policy = name(*by);
-                let mut result = request.pod.clone();
+                let mut result = Value::clone(&request.pod);
                 pod.write_into(view, &mut result);
                 self.patch = json!(json_patch::diff(&request.pod, &result));
-                self.pod = Some(result);
+                self.pod = Some(result.into());
             }
             Verdict::Denied { phase, refusal } => {
                 self.verdict = Word::Denied;

@@ -132,7 +132,7 @@ impl Difference {
             fields: psp.denials.iter().map(|denial| denial.field.clone()).collect(),
             reasons: comparison.seen_otherwise.iter().cloned().chain(unsupported).collect(),
             pod: without_defaults(&request.pod),
-            psp_pod: psp.pod.clone().filter(|_| fills_differ),
+            psp_pod: psp.pod.as_deref().filter(|_| fills_differ).cloned(),
             target_pod: Some(comparison.target.pod.clone()).filter(|_| fills_differ),
         })
     }

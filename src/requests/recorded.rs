@@ -84,8 +84,8 @@ impl Parts {
             requester: self.requester,
             subresource: self.subresource,
             operation: if self.operation == "UPDATE" { Operation::Update } else { Operation::Create },
-            pod,
-            old_pod,
+            pod: pod.into(),
+            old_pod: old_pod.map(Into::into),
             ignored,
             source,
         })

@@ -236,7 +236,7 @@ impl<'a> From<&'a PodRequest> for AdmissionRequest<'a> {
             operation: request.operation,
             subresource: &request.subresource,
             object: &request.pod,
-            old_object: request.old_pod.as_ref(),
+            old_object: request.old_pod.as_deref(),
         }
     }
 }

@@ -107,7 +107,7 @@ pub fn requests(case: &Value) -> Vec<PodRequest> {
         },
         subresource: String::new(),
         operation: Operation::Create,
-        pod: request["pod"].clone(),
+        pod: request["pod"].clone().into(),
         old_pod: None,
         ignored: None,
         source: Source::file(&"hostile".into()),

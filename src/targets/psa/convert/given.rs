@@ -82,7 +82,7 @@ fn is_pod(request: &PodRequest) -> bool {
 /// create it.
 fn filled(plan: &Plan<'_>, request: &PodRequest, union: &PolicySet) -> Option<Value> {
     if plan.policies.is_empty() {
-        return Some(request.pod.clone());
+        return Some(Value::clone(&request.pod));
     }
     let own = PodView::read(&request.pod, plan.cluster.plugin().release())
         .ok()
