@@ -14,6 +14,7 @@ use psp_migrate::proof::{ClassProof, against_policies};
 use psp_migrate::rbac::RbacOptions;
 use psp_migrate::relation::Relation;
 use psp_migrate::release::Release;
+use psp_migrate::targets::kyverno::Kyverno;
 use psp_migrate::targets::{Context, Target, vap::Vap};
 use serde_json::Value;
 use support::refutation::Input;
@@ -75,37 +76,59 @@ fn takes_all() -> bool {
     !cfg!(debug_assertions) || std::env::var_os("PSP_MIGRATE_ALL").is_some()
 }
 
-/// A debug build takes some files; a release build, or `PSP_MIGRATE_ALL=1`, takes all.
-#[test]
-fn every_corpus_file_is_proved_for_native_policies() {
-    let files = corpus();
-    let some = ["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"];
-    let taken = files.iter().filter(|path| {
+/// The files that are taken: `ONLY=part of a path` those; all in a release build or with `PSP_MIGRATE_ALL=1`; else some.
+fn taken(some: &[&str]) -> Vec<PathBuf> {
+    let only = std::env::var("ONLY");
+    let is_taken = |path: &PathBuf| {
         let path = path.display().to_string();
-        std::env::var("ONLY")
-            .map_or(takes_all() || some.iter().any(|some| path.contains(some)), |only| path.contains(&only))
-    });
+        match &only {
+            Ok(only) => path.contains(only.as_str()),
+            Err(_) => takes_all() || some.iter().any(|some| path.contains(some)),
+        }
+    };
+    corpus().into_iter().filter(is_taken).collect()
+}
+
+/// Every class of every file is proved equal: decisions, and the resulting pods where the target fills in.
+fn every_file_is_proved(files: &[PathBuf], target: &dyn Target, all_options: &[Options]) {
     let mut wrong = Vec::new();
     let mut proved = 0;
-    for path in taken {
+    for path in files {
         let (cluster, namespaces) = read(path);
-        for (rbac, target_minor) in [(RbacMode::Live, 37), (RbacMode::Frozen, 37), (RbacMode::Frozen, 34)] {
-            let options = Options { rbac: Some(rbac), target_minor, ..Options::default() };
+        for options in all_options {
             let start = std::time::Instant::now();
-            let proofs = prove(&cluster, &namespaces, &Vap, &options);
-            eprintln!("{} {rbac:?} 1.{target_minor}: {} classes, {:?}", path.display(), proofs.len(), start.elapsed());
+            let proofs = prove(&cluster, &namespaces, target, options);
+            let shown = format!("{} {:?} 1.{}", path.display(), options.rbac, options.target_minor);
+            eprintln!("{shown}: {} classes, {:?}", proofs.len(), start.elapsed());
             for ClassProof { class, proof } in proofs {
-                let fills = Vap.fills_in(&options);
+                let fills = target.fills_in(options);
                 if proof.relation == Relation::Equal && (!fills || proof.pods_equal == Some(true)) {
                     proved += 1;
                 } else {
-                    wrong.push(format!("{} {rbac:?} 1.{target_minor} {:?}: {proof:?}", path.display(), class.subject));
+                    wrong.push(format!("{shown} {:?}: {proof:?}", class.subject));
                 }
             }
         }
     }
-    eprintln!("{proved} classes proved, {} not", wrong.len());
+    eprintln!("{}: {proved} classes proved, {} not", target.name(), wrong.len());
     assert!(proved > 0 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_corpus_file_is_proved_for_native_policies() {
+    let options = |(rbac, target_minor)| Options { rbac: Some(rbac), target_minor, ..Options::default() };
+    let all = [(RbacMode::Live, 37), (RbacMode::Frozen, 37), (RbacMode::Frozen, 34)].map(options);
+    every_file_is_proved(
+        &taken(&["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"]),
+        &Vap,
+        &all,
+    );
+}
+
+#[test]
+fn every_corpus_file_is_proved_for_kyverno() {
+    let files = taken(&["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"]);
+    every_file_is_proved(&files, &Kyverno, &[Options::default()]);
 }
 
 fn documents(path: &Path) -> Vec<Value> {

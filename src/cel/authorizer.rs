@@ -63,6 +63,11 @@ pub struct Decision {
 pub trait Authorize: Debug + Sync {
     /// The answer for an identity.
     fn authorize(&self, identity: &Identity, attributes: &Attributes) -> Decision;
+
+    /// A question that was put and that nobody could answer, if there was one.
+    fn unanswered(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Denies everything.

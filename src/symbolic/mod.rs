@@ -4,6 +4,11 @@
 //! concrete pod. A step changes a pod, each part of it by itself. A side asks an [`Oracle`] for the truth of statements,
 //! at states that steps lead to, and gets formulas back: out of them it builds the [`Outcome`]s that admit a pod.
 
+mod quantifier;
+mod seen;
+mod shape;
+mod stages;
+mod truth;
 mod unit;
 
 use std::collections::BTreeSet;
@@ -11,6 +16,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::constraint::Axis;
+pub(crate) use quantifier::Around;
+pub(crate) use seen::{Abs, Path, Seen, is_capability_list};
+pub(crate) use shape::{Over, Shape};
+pub(crate) use stages::merged;
+pub use stages::{Stage, Stages, Travelling};
+pub(crate) use truth::Truth;
 pub(crate) use unit::{CONTAINER_LISTS, validated_units, with};
 pub use unit::{Named, Unit};
 

@@ -4,7 +4,7 @@ use super::super::lint::{self, Env, Finding, Host, Role};
 use super::{namespace, shape};
 use crate::cel::library::KYVERNO;
 use crate::cel::{Program, Variables};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// Policies with their bindings, ready to answer.
@@ -93,6 +93,16 @@ impl Policies {
         Self { validating: of("ValidatingAdmissionPolicy"), mutating: of("MutatingAdmissionPolicy") }
     }
 
+    /// The policies that validate.
+    pub fn validating(&self) -> &[Policy] {
+        &self.validating
+    }
+
+    /// The policies that mutate.
+    pub fn mutating(&self) -> &[Policy] {
+        &self.mutating
+    }
+
     /// Why the API server would refuse any of them.
     pub fn refusals(&self) -> impl Iterator<Item = &Refusal> {
         self.validating.iter().chain(&self.mutating).flat_map(|policy| &policy.refusals)
@@ -117,9 +127,12 @@ impl Policy {
         policy
     }
 
-    /// A policy as Kyverno compiles its own kinds, which know no bindings.
+    /// A policy as Kyverno compiles its own kinds. They know no bindings: what one would say stands in the policy itself.
     pub(crate) fn of_kyverno(document: &Json) -> Self {
-        Self::compile(document, Env { host: Host::Kyverno, environment: &KYVERNO, ..Env::default() })
+        let env = Env { host: Host::Kyverno, environment: &KYVERNO, ..Env::default() };
+        let actions = document.pointer("/spec/validationActions").cloned().unwrap_or_default();
+        let binding = json!({"spec": {"validationActions": actions}});
+        Self { bindings: vec![binding], ..Self::compile(document, env) }
     }
 
     /// The match conditions of a policy that mutates know its variables, where any do.

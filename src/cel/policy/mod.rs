@@ -26,4 +26,4 @@ pub use document::{Mutation, MutationKind, Policies, Policy, Refusal, Validation
 pub(crate) use mutating::{applied, json_patched};
 pub use outcome::{AdmissionOutcome, AuditAnnotation, AuditedFailure, Denial, Unknown, Verdict};
 pub use request::{Request, Surroundings};
-pub use symbolic::SymbolicPolicies;
+pub use symbolic::{Dialect, SymbolicPolicies};

@@ -5,6 +5,7 @@ pub(super) mod frozen;
 pub(super) mod gaps;
 pub(super) mod message;
 pub(super) mod rules;
+pub(super) mod server;
 pub(super) mod stored;
 
 use serde_json::{Value, json};

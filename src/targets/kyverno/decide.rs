@@ -4,12 +4,15 @@ use serde_json::{Value as Json, json};
 
 use super::cluster::ClusterPolicy;
 use super::read::{CelPolicy, Kind};
+use super::side::side;
 use super::{mutating, validating};
 use crate::admission::Operation;
 use crate::cel::authorizer::DenyAll;
 use crate::cel::policy::{Request, Surroundings, matching};
 use crate::cel::{Bindings, EvalError, Program, Scope, Value};
 use crate::modern;
+use crate::symbolic::{Side, Situations, Subject, Unproven};
+use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
@@ -45,6 +48,31 @@ impl<'a> KyvernoPolicies<'a> {
         self.mutating.iter().chain(&self.validating)
     }
 
+    /// Those that mutate.
+    pub(super) fn mutating(&self) -> &[CelPolicy] {
+        &self.mutating
+    }
+
+    /// Those that validate.
+    pub(super) fn validating(&self) -> &[CelPolicy] {
+        &self.validating
+    }
+
+    /// Whether API validation of filled pods counts.
+    pub(super) fn validates_pods(&self) -> bool {
+        self.validates_pods
+    }
+
+    /// What stands around requests to a namespace.
+    pub(super) fn surroundings(&self, namespace: &str) -> Surroundings<'_> {
+        Surroundings {
+            authorize: &DenyAll,
+            namespace_object: self.namespace(namespace),
+            params: &[],
+            redefault: &redefaulted,
+        }
+    }
+
     fn namespace(&self, name: &str) -> Option<&Json> {
         self.namespaces.iter().find(|namespace| namespace.pointer("/metadata/name").is_some_and(|it| it == name))
     }
@@ -57,12 +85,7 @@ impl Decider for KyvernoPolicies<'_> {
             // Kyverno shows an empty object where there is none.
             asked.old_object = json!({});
         }
-        let surroundings = Surroundings {
-            authorize: &DenyAll,
-            namespace_object: self.namespace(request.namespace),
-            params: &[],
-            redefault: &|pod| Ok(as_stored(pod)),
-        };
+        let surroundings = self.surroundings(request.namespace);
         let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
         self.mutate(&mut asked, &surroundings, &mut verdict);
         self.mutate_by_rules(&mut asked, &surroundings, &mut verdict);
@@ -79,6 +102,14 @@ impl Decider for KyvernoPolicies<'_> {
 
     fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
+    }
+
+    fn side(&self, subject: &Subject) -> Result<Box<dyn Side + '_>, Unproven> {
+        Ok(Box::new(side(self, subject)?))
+    }
+
+    fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        Some(Box::new(side(self, &somebody(namespace)).ok()?))
     }
 }
 

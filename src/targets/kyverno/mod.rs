@@ -12,6 +12,7 @@ mod emit;
 mod mutating;
 mod notes;
 mod read;
+mod side;
 mod test_files;
 mod validating;
 

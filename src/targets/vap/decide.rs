@@ -4,13 +4,14 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::side::NativeSide;
+use super::side::side;
 use crate::admission::Operation;
 use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
 use crate::rbac::Rbac;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
+use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
@@ -93,17 +94,11 @@ impl Decider for NativePolicies<'_> {
     }
 
     fn side(&self, subject: &Subject) -> Result<Box<dyn Side + '_>, Unproven> {
-        Ok(Box::new(NativeSide::new(self, subject)?))
+        Ok(Box::new(side(self, subject)?))
     }
 
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        let somebody = Subject {
-            namespace: namespace.to_owned(),
-            account: String::new(),
-            user: String::new(),
-            groups: Vec::new(),
-        };
-        Some(Box::new(NativeSide::new(self, &somebody).ok()?))
+        Some(Box::new(side(self, &somebody(namespace)).ok()?))
     }
 }
 
@@ -120,11 +115,6 @@ impl NativePolicies<'_> {
     }
 }
 
-/// As [`as_stored`], for whom it might fail.
-pub(super) fn redefaulted(pod: Value) -> Result<Value, String> {
-    Ok(as_stored(pod))
-}
-
 impl NativePolicies<'_> {
     /// The policies.
     pub(super) fn policies(&self) -> &Policies {
@@ -139,11 +129,6 @@ impl NativePolicies<'_> {
             params: &self.params,
             redefault: &redefaulted,
         }
-    }
-
-    /// A question that was put to the authorizer and could not be answered.
-    pub(super) fn unanswered(&self) -> Option<String> {
-        self.grants.unanswered.lock().ok()?.first().cloned()
     }
 
     /// Whether the API server's validation of filled pods counts.
@@ -205,5 +190,9 @@ impl Authorize for Grants<'_> {
             unanswered.push(format!("{attributes:?}"));
         }
         Decision { allowed: answer.unwrap_or_default(), ..Decision::default() }
+    }
+
+    fn unanswered(&self) -> Option<String> {
+        self.unanswered.lock().ok()?.first().cloned()
     }
 }

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::compiler::Compiler;
+use super::evaluate::{By, Patch};
 use super::look::Look;
-use super::shape::Shape;
-use super::truth::{Link, Mode, Truth};
-use super::value::{Abs, Path};
-use super::{Compiler, Patch};
-use crate::cel::ast::{Field, Kind, MacroKind, Node};
-use crate::symbolic::{At, Named, Node as Formula, Oracle, Reads, Step, Unit, Unproven};
+use super::truth::{Link, Mode};
+use crate::cel::ast::{Kind, Node};
+use crate::symbolic::{Oracle, Reads, Step, Travelling, Truth, Unproven};
 
 /// What a mutation does.
 #[derive(Debug, Clone)]
@@ -29,8 +28,8 @@ pub(super) enum Change {
     ByValue(Vec<(Link, Change)>),
 }
 
-/// Pods on their way: of which `given` holds, and where they are.
-pub(super) type Travelling = (Formula, At);
+/// A variable that chooses among literals, with its links.
+pub(super) type Choice = (String, Vec<Link>);
 
 impl Change {
     /// Where pods are after the change. Pods of which it fails are denied, or stay as they are.
@@ -93,21 +92,52 @@ impl Change {
 impl<'a> Compiler<'_, 'a> {
     /// What an expression that gives a list of JSON patches does.
     pub(super) fn change(&mut self, node: &'a Node, pinned: &BTreeMap<String, Json>) -> Result<Change, Unproven> {
-        if let Some(name) = self.choosing_variable(node, pinned)? {
-            let (name, links) = name;
-            let mut by_value = Vec::new();
-            for link in links {
-                let mut pinned = pinned.clone();
-                pinned.insert(name.clone(), link.value.clone());
-                let change = self.change(node, &pinned)?;
-                by_value.push((link, change));
+        self.for_each_choice(&[node], pinned, &mut |compiler| compiler.pinned_change(node))
+    }
+
+    /// What several do as one: each on what the one before left, with the variables that the first one had.
+    pub(super) fn change_at_once(
+        &mut self,
+        nodes: &[&'a Node],
+        pinned: &BTreeMap<String, Json>,
+    ) -> Result<Change, Unproven> {
+        self.for_each_choice(nodes, pinned, &mut |compiler| {
+            if let Some(name) =
+                compiler.pinned.keys().find(|name| nodes.len() > 1 && !compiler.is_asked_first(nodes, name))
+            {
+                return Err(compiler.unproven(&format!("`{name}` may be asked for after the pod has changed")));
             }
-            return Ok(Change::ByValue(by_value));
-        }
+            let mut pieces = Vec::new();
+            for node in nodes {
+                pieces.extend(compiler.settled_pieces(node)?);
+            }
+            Ok(compiler.as_step(pieces, By::Mutations))
+        })
+    }
+
+    /// For each value that a variable may choose, one change.
+    fn for_each_choice(
+        &mut self,
+        nodes: &[&'a Node],
+        pinned: &BTreeMap<String, Json>,
+        change: &mut dyn FnMut(&mut Self) -> Result<Change, Unproven>,
+    ) -> Result<Change, Unproven> {
         let outer = std::mem::replace(&mut self.pinned, pinned.clone());
-        let change = self.pinned_change(node);
+        let made = match self.choice_in(nodes) {
+            Err(unproven) => Err(unproven),
+            Ok(None) => change(self),
+            Ok(Some((name, links))) => links
+                .into_iter()
+                .map(|link| {
+                    let mut pinned = pinned.clone();
+                    pinned.insert(name.clone(), link.value.clone());
+                    Ok((link, self.for_each_choice(nodes, &pinned, change)?))
+                })
+                .collect::<Result<_, _>>()
+                .map(Change::ByValue),
+        };
         self.pinned = outer;
-        change
+        made
     }
 
     fn pinned_change(&mut self, node: &'a Node) -> Result<Change, Unproven> {
@@ -133,24 +163,23 @@ impl<'a> Compiler<'_, 'a> {
                 return Ok(Change::Either { holds, is_false, yes, no });
             }
         }
-        let pieces = pieces?;
+        Ok(self.as_step(pieces?, By::Expression(node)))
+    }
+
+    fn as_step(&mut self, pieces: Vec<Reads>, by: By<'a>) -> Change {
         if pieces.is_empty() {
-            return Ok(Change::Nothing);
+            return Change::Nothing;
         }
         let step = Step { rule: self.rule.clone(), pieces };
-        let patch = Patch { policy: self.policy, node, pinned: self.pinned.clone() };
-        Ok(Change::Step(self.add_step(step, patch)))
+        Change::Step(self.add_step(step, Patch { run: self.run, by, pinned: self.pinned.clone() }))
     }
 
     /// A variable that an expression uses, and that chooses among literals by looking at the pod.
-    fn choosing_variable(
-        &mut self,
-        node: &'a Node,
-        pinned: &BTreeMap<String, Json>,
-    ) -> Result<Option<(String, Vec<Link>)>, Unproven> {
+    pub(super) fn choice_in(&mut self, nodes: &[&'a Node]) -> Result<Option<Choice>, Unproven> {
         let mut used: BTreeSet<String> = BTreeSet::new();
-        node.walk(&mut |node| used.extend(Look::variable(node).map(ToString::to_string)));
-        for name in used.into_iter().filter(|name| !pinned.contains_key(name)) {
+        nodes.iter().for_each(|node| node.walk(&mut |node| used.extend(Look::variable(node).map(ToString::to_string))));
+        used.retain(|name| !self.pinned.contains_key(name));
+        for name in used {
             let Some(program) = self.program_named(&name) else { continue };
             if !matches!(program.kind, Kind::Conditional(_)) || !is_chain(program) {
                 continue;
@@ -162,120 +191,22 @@ impl<'a> Compiler<'_, 'a> {
         Ok(None)
     }
 
-    /// What a list of patches reads and writes together.
-    fn pieces(&mut self, node: &'a Node) -> Result<Vec<Reads>, Unproven> {
+    /// Whether a variable is asked for before any of several changes is made: by a match condition, or by the first one.
+    fn is_asked_first(&self, nodes: &[&'a Node], name: &str) -> bool {
+        self.conditions().chain(nodes.first().copied()).any(|node| self.surely_asks(node, name))
+    }
+
+    /// Whether there is no way to evaluate an expression without asking for the variable.
+    fn surely_asks(&self, node: &Node, name: &str) -> bool {
+        if let Some(variable) = Look::variable(node) {
+            return **variable == *name || self.program_of(node).is_some_and(|program| self.surely_asks(program, name));
+        }
         match &node.kind {
-            Kind::Call(call) if *call.name == *"_+_" => {
-                let mut all = Vec::new();
-                for arg in &call.args {
-                    all.extend(self.pieces(arg)?);
-                }
-                Ok(all)
-            }
-            Kind::List(elements) => elements.iter().map(|element| self.patch(&element.value, None)).collect(),
-            Kind::Conditional(parts) => {
-                let [condition, yes, no] = parts.as_ref();
-                let condition = self.look(condition)?;
-                let mut all = self.pieces(yes)?;
-                all.extend(self.pieces(no)?);
-                for piece in &mut all {
-                    join(piece, &condition.reads);
-                }
-                // Two patches that one condition chooses between are one piece.
-                if !condition.reads.units.is_empty() || all.len() < 2 {
-                    Ok(all)
-                } else {
-                    Ok(vec![all.into_iter().fold(Reads::default(), joined)])
-                }
-            }
-            Kind::Macro(m) if m.kind == MacroKind::Map => {
-                let range = self.look(&m.range)?;
-                let lists = range.abs.index_of.clone();
-                if lists.is_empty() {
-                    return Err(self.unproven("it makes patches from a list that is no list of containers"));
-                }
-                let index = Abs { index_of: lists, ..Abs::default() };
-                let condition = match &m.filter {
-                    Some(filter) => self.look_with(filter, (m.variable.clone(), index.clone()))?.reads,
-                    None => Reads::default(),
-                };
-                let mut piece = self.patch(&m.body, Some((m.variable.clone(), index)))?;
-                join(&mut piece, &condition);
-                Ok(vec![piece])
-            }
-            _ => Err(self.unproven("it makes patches in a way that is not understood")),
-        }
-    }
-
-    /// What one `JSONPatch{…}` reads and writes.
-    fn patch(&mut self, node: &'a Node, local: Option<(std::sync::Arc<str>, Abs)>) -> Result<Reads, Unproven> {
-        let Kind::Struct { type_name, fields } = &node.kind else {
-            return Err(self.unproven("it makes patches in a way that is not understood"));
-        };
-        let field = |name: &str| fields.iter().find(|field| *field.name == *name).map(|field: &'a Field| &field.value);
-        let op = field("op").map(|node| node.kind.clone());
-        let is_known = matches!(&op, Some(Kind::Literal(value)) if ["add", "replace", "remove"].iter().any(|op| value.to_json().is_ok_and(|value| value == *op)));
-        let (Some(path), true, true) = (field("path"), is_known, **type_name == *"JSONPatch") else {
-            return Err(self.unproven("it makes a patch of another kind than add, replace or remove"));
-        };
-        let mut reads = Reads::default();
-        if let Some(value) = field("value") {
-            let seen = match local.clone() {
-                Some(local) => self.look_with(value, local)?,
-                None => self.look(value)?,
-            };
-            let values: Vec<Path> = seen.abs.paths();
-            let unit_of = |path: &Path| match Unit::named(path) {
-                Named::Unit(unit, _) => Some(unit),
-                _ => None,
-            };
-            reads.units.extend(values.iter().filter_map(unit_of));
-            join(&mut reads, &seen.reads);
-        }
-        let seen = match local.clone() {
-            Some(local) => self.look_with(path, local)?,
-            None => self.look(path)?,
-        };
-        let written = match (&seen.abs.pointer, seen.abs.literals.as_slice()) {
-            (Some((_, rest)), _) if local.is_some() => {
-                ["spec", "containers", "[]"].map(str::to_owned).into_iter().chain(steps(rest)).collect()
-            }
-            (None, [Json::String(pointer)]) => steps(pointer),
-            _ => return Err(self.unproven("it writes to a place that is not understood")),
-        };
-        match Unit::named(&written) {
-            Named::Unit(unit, _) => {
-                if local.is_none() && reads.units.iter().any(Unit::is_of_container) {
-                    return Err(self.unproven("it writes to the pod what it reads of containers"));
-                }
-                reads.units.insert(unit);
-            }
-            Named::Parent => reads.parents = true,
-            _ => return Err(self.unproven(&format!("it writes to `{}`", written.join(".")))),
-        }
-        Ok(reads)
-    }
-
-    /// A part of a patch: nothing in it may depend on other elements than the one at hand.
-    fn look(&mut self, node: &'a Node) -> Result<super::value::Seen, Unproven> {
-        let pinned = self.pinned.clone();
-        let seen = Look::new(self.variables(), &pinned).at(node);
-        self.checked(seen)
-    }
-
-    fn look_with(&mut self, node: &'a Node, local: (std::sync::Arc<str>, Abs)) -> Result<super::value::Seen, Unproven> {
-        let pinned = self.pinned.clone();
-        let seen = Look::new(self.variables(), &pinned).with_local(local).at(node);
-        self.checked(seen)
-    }
-
-    fn checked(&self, seen: super::value::Seen) -> Result<super::value::Seen, Unproven> {
-        match &seen.flaw {
-            Some(flaw) => Err(self.unproven(flaw)),
-            None if seen.over.elements != Shape::Free => {
-                Err(self.unproven("what it writes to one element depends on others"))
-            }
-            None => Ok(seen),
+            Kind::Not(inner) => self.surely_asks(inner, name),
+            Kind::And(terms) | Kind::Or(terms) => terms.first().is_some_and(|first| self.surely_asks(first, name)),
+            Kind::Conditional(parts) => self.surely_asks(&parts[0], name),
+            Kind::Call(call) => call.args.first().is_some_and(|first| self.surely_asks(first, name)),
+            _ => false,
         }
     }
 }
@@ -289,20 +220,4 @@ fn is_chain(node: &Node) -> bool {
         Kind::Literal(_) => true,
         _ => false,
     }
-}
-
-fn join(piece: &mut Reads, other: &Reads) {
-    piece.units.extend(other.units.iter().cloned());
-    piece.constants.extend(other.constants.iter().cloned());
-    piece.parents |= other.parents;
-}
-
-fn joined(mut one: Reads, other: Reads) -> Reads {
-    join(&mut one, &other);
-    one
-}
-
-/// The steps of a JSON pointer.
-fn steps(pointer: &str) -> Vec<String> {
-    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
 }

@@ -2,20 +2,12 @@
 
 use serde_json::Value as Json;
 
-use super::Compiler;
+use super::change::Choice;
+use super::compiler::Compiler;
+use super::look::Look;
 use crate::cel::Value;
 use crate::cel::ast::{Kind, Node};
-use crate::symbolic::{At, Node as Formula, Oracle, Unproven};
-
-/// A condition on pods, in terms of statements.
-#[derive(Debug, Clone)]
-pub(super) enum Truth {
-    Constant(bool),
-    Statement(usize),
-    Not(Box<Truth>),
-    All(Vec<Truth>),
-    Any(Vec<Truth>),
-}
+use crate::symbolic::{Truth, Unproven};
 
 /// What is asked of an expression that may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,60 +35,6 @@ impl Mode {
     }
 }
 
-impl Truth {
-    pub fn not(self) -> Self {
-        match self {
-            Self::Constant(truth) => Self::Constant(!truth),
-            Self::Not(inner) => *inner,
-            other => Self::Not(Box::new(other)),
-        }
-    }
-
-    pub fn all(parts: impl IntoIterator<Item = Truth>) -> Self {
-        let mut kept = Vec::new();
-        for part in parts {
-            match part {
-                Self::Constant(true) => {}
-                Self::Constant(false) => return Self::Constant(false),
-                other => kept.push(other),
-            }
-        }
-        if kept.is_empty() { Self::Constant(true) } else { Self::All(kept) }
-    }
-
-    pub fn any(parts: impl IntoIterator<Item = Truth>) -> Self {
-        let mut kept = Vec::new();
-        for part in parts {
-            match part {
-                Self::Constant(false) => {}
-                Self::Constant(true) => return Self::Constant(true),
-                other => kept.push(other),
-            }
-        }
-        if kept.is_empty() { Self::Constant(false) } else { Self::Any(kept) }
-    }
-
-    /// The formula at a state.
-    pub fn at(&self, at: At, oracle: &mut dyn Oracle) -> Result<Formula, Unproven> {
-        Ok(match self {
-            Self::Constant(truth) => oracle.constant(*truth),
-            Self::Statement(statement) => oracle.ask(at, *statement)?,
-            Self::Not(inner) => {
-                let inner = inner.at(at, oracle)?;
-                oracle.not(inner)
-            }
-            Self::All(parts) => {
-                let parts: Result<Vec<Formula>, Unproven> = parts.iter().map(|part| part.at(at, oracle)).collect();
-                oracle.all(&parts?)
-            }
-            Self::Any(parts) => {
-                let parts: Result<Vec<Formula>, Unproven> = parts.iter().map(|part| part.at(at, oracle)).collect();
-                oracle.any(&parts?)
-            }
-        })
-    }
-}
-
 impl<'a> Compiler<'_, 'a> {
     /// What it takes for a boolean expression to be true, or not false.
     pub(super) fn truth(&mut self, node: &'a Node, mode: Mode) -> Result<Truth, Unproven> {
@@ -111,9 +49,38 @@ impl<'a> Compiler<'_, 'a> {
             Kind::Conditional(parts) => self.choice(parts, mode),
             _ => match self.program_of(node) {
                 Some(program) => self.truth(program, mode),
-                None => self.statement(node, mode),
+                None => match self.compared_choice(node)? {
+                    Some((name, links)) => self.by_value(node, mode, &name, &links),
+                    None => self.statement(node, mode),
+                },
             },
         }
+    }
+
+    /// The variable that chooses among literals, where an expression compares it with something.
+    fn compared_choice(&mut self, node: &'a Node) -> Result<Option<Choice>, Unproven> {
+        let Kind::Call(call) = &node.kind else { return Ok(None) };
+        let compares = ["_==_", "_!=_", "@in"].contains(&&*call.name);
+        let directly = call.args.iter().any(|arg| Look::variable(arg).is_some());
+        if compares && directly { self.choice_in(&[node]) } else { Ok(None) }
+    }
+
+    /// What it takes for a comparison of a choice to be true: that of the value which is chosen. A choice that fails makes
+    /// the comparison fail.
+    fn by_value(&mut self, node: &'a Node, mode: Mode, name: &str, links: &[Link]) -> Result<Truth, Unproven> {
+        let mut rest = Truth::Constant(mode == Mode::IsNotFalse);
+        for link in links.iter().rev() {
+            self.pinned.insert(name.to_owned(), link.value.clone());
+            let chosen = self.truth(node, mode);
+            self.pinned.remove(name);
+            let failed = match mode {
+                Mode::IsTrue => Truth::Constant(false),
+                Mode::IsNotFalse => Truth::all([link.holds.clone().not(), link.is_false.clone().not()]),
+            };
+            let here = Truth::all([link.holds.clone(), chosen?]);
+            rest = Truth::any([here, Truth::all([link.is_false.clone(), rest]), failed]);
+        }
+        Ok(rest)
     }
 
     /// The terms of `&&` or `||`; one that decides alone makes it unimportant what the others are.

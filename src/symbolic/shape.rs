@@ -2,7 +2,7 @@
 
 /// How the truth of an expression depends on the members of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Not at all; or only on the member at hand.
     #[default]
     Free,
@@ -77,7 +77,7 @@ impl Shape {
 
 /// The shapes over containers and volumes, over the items of their lists, and over names of capabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Over {
+pub(crate) struct Over {
     pub elements: Shape,
     pub items: Shape,
     pub names: Shape,

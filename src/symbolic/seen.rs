@@ -3,14 +3,14 @@
 use serde_json::Value as Json;
 
 use super::shape::Over;
-use crate::symbolic::{Constant, Named, Reads, Unit};
+use super::{Constant, Named, Reads, Unit};
 
 /// A path through the pod, `[]` for the items of a list.
-pub(super) type Path = Vec<String>;
+pub(crate) type Path = Vec<String>;
 
 /// What a value may be.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Abs {
+pub(crate) struct Abs {
     /// Places in the pod, in order, each with a text that is put before the value.
     pub at: Vec<(Path, String)>,
     /// Literals.
@@ -25,7 +25,7 @@ pub(super) struct Abs {
 
 /// An expression, looked through.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub abs: Abs,
     pub over: Over,
     pub reads: Reads,
@@ -101,7 +101,7 @@ impl Abs {
 }
 
 /// `spec.containers[].securityContext.capabilities.add`, `drop`.
-pub(super) fn is_capability_list(path: &[String]) -> bool {
+pub(crate) fn is_capability_list(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(path.as_slice(), ["spec", _, "[]", "securityContext", "capabilities", "add" | "drop"])
 }

@@ -1,0 +1,101 @@
+//! Macros: quantifiers, optional values, lists made of lists.
+
+use super::Look;
+use crate::cel::ast::{Macro, MacroKind};
+use crate::symbolic::{Abs, Seen, Shape};
+
+impl Look<'_> {
+    pub(super) fn macro_(&mut self, m: &Macro) -> Seen {
+        let range = self.at(&m.range);
+        let mut all = Seen::default();
+        all.takes(&range);
+        if m.second.is_some() {
+            let mut whole = range.clone();
+            whole.consume(&range.abs);
+            all.takes(&whole);
+            if !all.reads.units.is_empty() || all.flaw.is_some() {
+                all.fail("a macro with two variables is not understood for all pods");
+            }
+        }
+        match m.kind {
+            MacroKind::OptMap | MacroKind::OptFlatMap => self.optional(m, &range, &mut all),
+            MacroKind::All => self.quantifier(m, &range, true, &mut all),
+            MacroKind::Exists => self.quantifier(m, &range, false, &mut all),
+            MacroKind::Map | MacroKind::Filter => self.made(m, &range, &mut all),
+            _ => {
+                let body = self.body(m, range.abs.item());
+                all.takes(&body);
+                all.consume(&range.abs);
+                if !all.reads.units.is_empty() || all.flaw.is_some() {
+                    all.fail("a macro of this kind is not understood for all pods");
+                }
+            }
+        }
+        all
+    }
+
+    fn body(&mut self, m: &Macro, local: Abs) -> Seen {
+        self.locals.push((m.variable.clone(), local));
+        let body = self.at(&m.body);
+        self.locals.pop();
+        body
+    }
+
+    fn optional(&mut self, m: &Macro, range: &Seen, all: &mut Seen) {
+        self.presence(&range.abs, all);
+        let body = self.body(m, range.abs.clone());
+        all.takes(&body);
+        all.abs = body.abs;
+        all.over = body.over.join(range.over.join(all.over, Shape::and), |body, range| {
+            if range == Shape::Free { body } else { Shape::Mixed }
+        });
+    }
+
+    fn quantifier(&mut self, m: &Macro, range: &Seen, all_of: bool, all: &mut Seen) {
+        let outer = self.around.enter(&range.abs);
+        let body = self.body(m, range.abs.item());
+        let seen = self.around.leave(outer, range, body, all_of);
+        all.takes(&seen);
+        all.over = seen.over;
+        all.abs = Abs::default();
+    }
+
+    /// Lists made of lists.
+    fn made(&mut self, m: &Macro, range: &Seen, all: &mut Seen) {
+        let item = if range.abs.index_of.is_empty() {
+            range.abs.item()
+        } else {
+            Abs { index_of: range.abs.index_of.clone(), ..Abs::default() }
+        };
+        self.locals.push((m.variable.clone(), item));
+        let filter = m.filter.as_ref().map(|filter| self.at_value(filter));
+        let body = self.at(&m.body);
+        self.locals.pop();
+        all.takes(&body);
+        filter.iter().for_each(|filter| all.takes(filter));
+        let judged = filter.iter().map(|filter| filter.over).chain([body.over]);
+        all.over = judged.fold(range.over, |one, other| one.join(other, |a, b| a.within().and(b.within())));
+        match m.kind {
+            MacroKind::Filter => {
+                all.abs = range.abs.clone();
+                all.consume_judged(&body.abs);
+            }
+            _ => {
+                all.abs.pointer.clone_from(&body.abs.pointer);
+                if all.abs.pointer.is_none() {
+                    all.consume(&body.abs);
+                    all.consume_judged(&range.abs);
+                }
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// The value counts where it is no list of containers.
+    fn consume_judged(&mut self, abs: &Abs) {
+        if !abs.is_elements() && abs.index_of.is_empty() {
+            self.consume(abs);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What of an expression depends on who asks, or where.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::look::Look;
+use crate::cel::ast::{Kind, Node};
+use crate::cel::{Value, Variables};
+
+/// Calls `visit` on the nodes of an expression and of the variables that it uses, but for those that are pinned.
+fn walk<'a>(
+    node: &'a Node,
+    variables: &'a Variables,
+    pinned: &BTreeMap<String, Json>,
+    visit: &mut dyn FnMut(&'a Node),
+) {
+    let mut open = vec![node];
+    let mut seen = BTreeSet::new();
+    while let Some(node) = open.pop() {
+        node.walk(&mut |node| {
+            visit(node);
+            let used =
+                Look::variable(node).filter(|name| !pinned.contains_key(&***name) && seen.insert((*name).clone()));
+            let programs = variables.iter().filter(|(name, _)| used.is_some_and(|used| **used == **name));
+            open.extend(programs.map(|(_, program)| program.node()));
+        });
+    }
+}
+
+/// Whether an expression looks at who asks, or where.
+pub(super) fn asks_who(node: &Node, variables: &Variables, pinned: &BTreeMap<String, Json>) -> bool {
+    let mut asks = false;
+    walk(node, variables, pinned, &mut |node| {
+        let name = |name: &str| ["request", "authorizer", "namespaceObject", "params"].contains(&name);
+        let fixed = |field: &str| field == "serviceAccountName" || field == "serviceAccount";
+        asks |= match &node.kind {
+            Kind::Ident(ident) => name(ident) || ident.starts_with("authorizer"),
+            Kind::Select { field, .. } | Kind::Has { field, .. } => fixed(field),
+            _ => false,
+        };
+    });
+    asks
+}
+
+/// Adds the texts in an expression.
+pub(super) fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<String>) {
+    walk(node, variables, &BTreeMap::new(), &mut |node| {
+        if let Kind::Literal(Value::String(text)) = &node.kind
+            && !text.is_empty()
+        {
+            into.insert(text.to_string());
+        }
+    });
+}
+
+/// The variables that an expression uses, directly or not, but for those that are pinned.
+pub(super) fn variables_in(node: &Node, variables: &Variables, pinned: &BTreeMap<String, Json>) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    walk(node, variables, pinned, &mut |node| {
+        used.extend(Look::variable(node).filter(|name| !pinned.contains_key(&***name)).map(ToString::to_string));
+    });
+    used
+}
