@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::modern;
-use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION};
+use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION, VOLUME_SOURCES};
 
 /// Whether a witness may look like this. A pod that the old server and the new one do not see alike is none either.
 pub fn is_valid(pod: &Value, target_minor: u8) -> bool {
@@ -15,7 +15,8 @@ pub fn is_valid(pod: &Value, target_minor: u8) -> bool {
         && mounts_are_known(pod)
         && items(at("/spec/securityContext/sysctls")).iter().all(is_sound_sysctl)
         && is_distinct(items(at("/spec/securityContext/sysctls")), "name")
-        && is_sound_seccomp(at("/spec/securityContext/seccompProfile"))
+        && is_sound_profile(at("/spec/securityContext/seccompProfile"))
+        && is_sound_profile(at("/spec/securityContext/appArmorProfile"))
         && at("/spec/runtimeClassName").as_str().is_none_or(is_subdomain)
         && annotations_are_profiles(at("/metadata/annotations"))
         && modern::differences(pod, target_minor).is_empty()
@@ -31,7 +32,8 @@ fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
     let matching = |port: &Value| port.get("hostPort").is_none_or(|host| port.get("containerPort") == Some(host));
     proc_mount
         && !(escalates && at("allowPrivilegeEscalation") == false)
-        && is_sound_seccomp(at("seccompProfile"))
+        && is_sound_profile(at("seccompProfile"))
+        && is_sound_profile(at("appArmorProfile"))
         && is_distinct(ports, "hostPort")
         && (!on_host_network || ports.iter().all(matching))
 }
@@ -39,7 +41,9 @@ fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
 fn is_sound_volume(volume: &Value) -> bool {
     let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str);
     let path = text("/hostPath/path");
-    path.is_none_or(|path| !path.is_empty() && path.split('/').all(|part| part != ".."))
+    let sources = VOLUME_SOURCES.iter().filter(|(key, _)| volume.get(key).is_some_and(|source| !source.is_null()));
+    sources.count() < 2
+        && path.is_none_or(|path| !path.is_empty() && path.split('/').all(|part| part != ".."))
         && text("/flexVolume/driver").is_none_or(|driver| !driver.is_empty())
         && text("/csi/driver").is_none_or(is_subdomain)
 }
@@ -52,7 +56,7 @@ fn mounts_are_known(pod: &Value) -> bool {
 }
 
 /// A profile has a type, and names a file below the kubelet's folder with `Localhost` and with nothing else.
-fn is_sound_seccomp(profile: &Value) -> bool {
+fn is_sound_profile(profile: &Value) -> bool {
     let text = |key: &str| profile.get(key).and_then(Value::as_str);
     let is_below = |path: &str| !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..");
     match text("type") {
@@ -136,6 +140,17 @@ mod tests {
                 json!([{"name": "v", "csi": {"driver": "a.b"}}]),
                 json!([{"name": "v", "csi": {"driver": "*"}}]),
             ),
+            (
+                "/spec/volumes",
+                json!([{"name": "v", "secret": {"secretName": "s"}, "hostPath": null}]),
+                json!([{"name": "v", "secret": {"secretName": "s"}, "hostPath": {"path": "/x"}}]),
+            ),
+            (
+                "/spec/securityContext/seccompProfile",
+                json!({"type": "Localhost", "localhostProfile": "p"}),
+                json!({"localhostProfile": "p"}),
+            ),
+            ("/spec/containers/0/securityContext/seccompProfile", json!({"type": "Unconfined"}), json!({"type": "x"})),
             ("/spec/runtimeClassName", json!("gvisor"), json!("GVISOR")),
             ("/spec/securityContext/sysctls", json!([{"name": "kernel.sem"}]), json!([{"name": "kernel.*"}])),
             ("/spec/securityContext/seccompProfile", json!({"type": "RuntimeDefault"}), json!({"type": "Localhost"})),

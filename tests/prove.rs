@@ -14,7 +14,7 @@ use psp_migrate::proof::{ClassProof, against_policies};
 use psp_migrate::rbac::RbacOptions;
 use psp_migrate::relation::Relation;
 use psp_migrate::release::Release;
-use psp_migrate::targets::kyverno::Kyverno;
+use psp_migrate::targets::kyverno::{Kyverno, KyvernoClusterPolicy};
 use psp_migrate::targets::{Context, Target, vap::Vap};
 use serde_json::Value;
 use support::refutation::Input;
@@ -129,6 +129,12 @@ fn every_corpus_file_is_proved_for_native_policies() {
 fn every_corpus_file_is_proved_for_kyverno() {
     let files = taken(&["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"]);
     every_file_is_proved(&files, &Kyverno, &[Options::default()]);
+}
+
+#[test]
+fn every_corpus_file_is_proved_for_kyverno_cluster_policies() {
+    let files = taken(&["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"]);
+    every_file_is_proved(&files, &KyvernoClusterPolicy, &[Options::default()]);
 }
 
 fn documents(path: &Path) -> Vec<Value> {

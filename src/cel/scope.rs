@@ -113,6 +113,13 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The names of the variables that have been asked for.
+    pub(crate) fn asked_for(&self) -> Vec<&'a str> {
+        let memo = self.memo.borrow();
+        let named = self.variables.into_iter().flat_map(Variables::iter).enumerate();
+        named.filter(|(position, _)| memo.contains_key(position)).map(|(_, (name, _))| name).collect()
+    }
+
     /// What variables have cost since the last call; the policy pays it.
     pub fn take_variable_cost(&self) -> Meter {
         self.spent.take()

@@ -19,7 +19,7 @@ use crate::constraint::Axis;
 pub(crate) use quantifier::Around;
 pub(crate) use seen::{Abs, Path, Seen, is_capability_list};
 pub(crate) use shape::{Over, Shape};
-pub(crate) use stages::merged;
+pub(crate) use stages::{Shifted, merged};
 pub use stages::{Stage, Stages, Travelling};
 pub(crate) use truth::Truth;
 pub(crate) use unit::{CONTAINER_LISTS, validated_units, with};

@@ -56,7 +56,11 @@ impl Around {
         } else if is_item_list(list) {
             over = over.each(|shape| shape.under(all_of));
             over.items = if self.holds(list) { body.over.items.quantified(all_of) } else { Shape::Mixed };
-            body.consume(list);
+            if list.is_mounts() {
+                body.reads.units.insert(Unit::Mount);
+            } else {
+                body.consume(list);
+            }
         } else {
             over = over.each(|shape| shape.under(all_of));
             // A given list of names: each is judged by itself.

@@ -78,6 +78,12 @@ impl Abs {
         !self.at.is_empty() && self.at.iter().all(|(path, _)| Unit::named(path) == Named::Elements)
     }
 
+    /// Whether it is a container's list of mounts.
+    pub fn is_mounts(&self) -> bool {
+        let is_list = |path: &Path| matches!(Unit::named(path), Named::Unit(Unit::Mount, within) if within.is_empty());
+        !self.at.is_empty() && self.at.iter().all(|(path, _)| is_list(path))
+    }
+
     /// Whether it is a list of names of capabilities.
     pub fn is_names(&self) -> bool {
         !self.at.is_empty() && self.at.iter().all(|(path, _)| is_capability_list(path))

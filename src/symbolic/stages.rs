@@ -117,7 +117,7 @@ impl Side for Stages<'_> {
     fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven> {
         let mut pods = vec![(oracle.constant(true), At::SUBMITTED)];
         for (stage, [statements, steps]) in self.stages.iter().zip(&self.starts) {
-            let mut oracle = Shifted { oracle, statements: *statements, steps: *steps };
+            let mut oracle = Shifted::new(oracle, *statements, *steps);
             pods = merged(stage.travel(pods, &mut oracle)?, &mut oracle);
         }
         Ok(pods.into_iter().map(|(when, at)| Outcome { when, at }).collect())
@@ -147,10 +147,17 @@ pub(crate) fn merged(pods: Vec<Travelling>, oracle: &mut dyn Oracle) -> Vec<Trav
 }
 
 /// An oracle for one stage among others.
-struct Shifted<'o> {
+pub(crate) struct Shifted<'o> {
     oracle: &'o mut dyn Oracle,
     statements: usize,
     steps: usize,
+}
+
+impl<'o> Shifted<'o> {
+    /// For the stage whose first statement and first step have these numbers.
+    pub fn new(oracle: &'o mut dyn Oracle, statements: usize, steps: usize) -> Self {
+        Self { oracle, statements, steps }
+    }
 }
 
 impl Oracle for Shifted<'_> {

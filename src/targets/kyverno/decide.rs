@@ -58,6 +58,11 @@ impl<'a> KyvernoPolicies<'a> {
         &self.validating
     }
 
+    /// Those that are ClusterPolicies.
+    pub(super) fn cluster(&self) -> &[ClusterPolicy] {
+        &self.cluster
+    }
+
     /// Whether API validation of filled pods counts.
     pub(super) fn validates_pods(&self) -> bool {
         self.validates_pods

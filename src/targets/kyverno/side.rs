@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::cluster::{Asker, ClusterPolicy, Judged, Rules};
 use super::decide::KyvernoPolicies;
 use super::read::CelPolicy;
 use crate::cel::policy::{Dialect, Policy, Request, SymbolicPolicies};
@@ -20,12 +21,58 @@ pub(super) fn side<'a>(kyverno: &'a KyvernoPolicies<'a>, subject: &Subject) -> R
     let mutating = policies().with_mutating(concerned(kyverno.mutating(), subject)?)?;
     one_at_most("MutatingPolicy", &mutating.selected())?;
     let validating = policies().with_validating(concerned(kyverno.validating(), subject)?)?;
-    let server = Server::new(kyverno.validates_pods());
     let mut stages = Stages::new(as_stored);
     stages.push(mutating);
-    stages.push(server);
+    push_rules(kyverno, subject, &mut stages)?;
+    stages.push(Server::new(kyverno.validates_pods()));
     stages.push(validating);
+    push_judged(kyverno, subject, &mut stages)?;
     Ok(stages)
+}
+
+/// The ClusterPolicies that can say anything in the subject's namespace.
+fn cluster_policies<'a>(
+    kyverno: &'a KyvernoPolicies<'a>,
+    subject: &Subject,
+) -> Result<Vec<&'a ClusterPolicy>, Unproven> {
+    let here = kyverno.cluster().iter().filter(|policy| policy.is_about(&subject.namespace));
+    let understood = |policy: &'a ClusterPolicy| match policy.unsupported.first() {
+        Some(unsupported) => Err(unproven(unsupported)),
+        None => Ok(policy),
+    };
+    here.map(understood).collect()
+}
+
+/// Rules that mutate. There is no order among policies.
+fn push_rules<'a>(
+    kyverno: &'a KyvernoPolicies<'a>,
+    subject: &Subject,
+    stages: &mut Stages<'a>,
+) -> Result<(), Unproven> {
+    let mut names = Vec::new();
+    for policy in cluster_policies(kyverno, subject)?.into_iter().filter(|policy| policy.mutates()) {
+        let asker = Asker { request_of: request, subject };
+        let rules = Rules::new(policy, asker, kyverno.surroundings(&subject.namespace))?;
+        names.extend((!rules.is_empty()).then_some(policy.name.as_str()));
+        stages.push(rules);
+    }
+    one_at_most("ClusterPolicy", &names)
+}
+
+/// Rules that validate.
+fn push_judged<'a>(
+    kyverno: &'a KyvernoPolicies<'a>,
+    subject: &Subject,
+    stages: &mut Stages<'a>,
+) -> Result<(), Unproven> {
+    for policy in cluster_policies(kyverno, subject)? {
+        for (rule, policies) in policy.validating_rules() {
+            let asker = Asker { request_of: request, subject };
+            let surroundings = kyverno.surroundings(&subject.namespace);
+            stages.push(Judged::new((policy, rule), policies, asker, surroundings)?);
+        }
+    }
+    Ok(())
 }
 
 /// A subject's request for the smallest pod. Kyverno shows an empty object where there is none.

@@ -149,6 +149,8 @@ impl<'a> Compiler<'_, 'a> {
             if is_closed || !is_one {
                 let holds = self.truth(condition, Mode::IsTrue)?;
                 let is_false = self.truth(condition, Mode::IsNotFalse)?.not();
+                self.passes_over(yes, &holds);
+                self.passes_over(no, &is_false);
                 let nothing = || Box::new(Change::Nothing);
                 let yes = if matches!(holds, Truth::Constant(false)) {
                     nothing()

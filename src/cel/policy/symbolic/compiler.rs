@@ -128,6 +128,12 @@ impl<'a> Compiler<'_, 'a> {
         Ok(if polarity { truth } else { truth.not() })
     }
 
+    /// A branch that the class never takes is not looked at; others may, and who they are counts then.
+    pub(super) fn passes_over(&mut self, branch: &'a Node, taken: &Truth) {
+        let never = matches!(taken, Truth::Constant(false));
+        self.own.depends_on_subject |= never && asks_who(branch, self.variables(), &self.pinned);
+    }
+
     /// What does not depend on the pod is known for the class.
     pub(super) fn closed(&mut self, node: &'a Node, mode: Mode) -> Result<bool, Unproven> {
         let variables = self.variables();

@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 use super::SymbolicPolicies;
 use super::compiler::Asked;
 use super::runs::Run;
-use super::subjects::variables_in;
 use crate::cel::ast::Node;
 use crate::cel::eval::Runtime;
 use crate::cel::policy::document::MutationKind;
@@ -113,13 +112,14 @@ impl<'a> SymbolicPolicies<'a> {
             }
             let scope = self.scope(run, &patched, false, pinned);
             let node = mutation.program.node();
-            if patched != *pod {
-                let used = variables_in(node, &run.policy.variables, pinned);
-                if let Some(name) = used.iter().find(|name| value(name, &before) != value(name, &scope)) {
-                    return Err(format!("the variable `{name}` depends on what was written before it"));
-                }
+            let next = patched_by(node, &scope, &patched)?;
+            if patched != *pod
+                && let Some(name) =
+                    scope.asked_for().into_iter().find(|name| value(name, &before) != value(name, &scope))
+            {
+                return Err(format!("the variable `{name}` depends on what was written before it"));
             }
-            match patched_by(node, &scope, &patched)? {
+            match next {
                 Some(next) => patched = next,
                 None => return Ok(None),
             }

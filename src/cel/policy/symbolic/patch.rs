@@ -8,7 +8,7 @@ use super::compiler::Compiler;
 use super::look::Look;
 use super::truth::Mode;
 use crate::cel::ast::{Field, Kind, MacroKind, Node};
-use crate::symbolic::{Abs, Named, Path, Reads, Seen, Shape, Unit, Unproven};
+use crate::symbolic::{Abs, Named, Path, Reads, Seen, Shape, Truth, Unit, Unproven};
 
 impl<'a> Compiler<'_, 'a> {
     /// As [`Self::pieces`], where what does not depend on the pod decides which patches there are.
@@ -16,12 +16,14 @@ impl<'a> Compiler<'_, 'a> {
         match &node.kind {
             Kind::Conditional(parts) if self.is_closed(&parts[0]) => {
                 let [condition, yes, no] = parts.as_ref();
+                let holds = self.closed(condition, Mode::IsTrue)?;
+                let is_false = !self.closed(condition, Mode::IsNotFalse)?;
                 let mut pieces = Vec::new();
-                if self.closed(condition, Mode::IsTrue)? {
-                    pieces.extend(self.settled_pieces(yes)?);
-                }
-                if !self.closed(condition, Mode::IsNotFalse)? {
-                    pieces.extend(self.settled_pieces(no)?);
+                for (branch, taken) in [(yes, holds), (no, is_false)] {
+                    self.passes_over(branch, &Truth::Constant(taken));
+                    if taken {
+                        pieces.extend(self.settled_pieces(branch)?);
+                    }
                 }
                 Ok(pieces)
             }

@@ -53,12 +53,3 @@ pub(super) fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<S
         }
     });
 }
-
-/// The variables that an expression uses, directly or not, but for those that are pinned.
-pub(super) fn variables_in(node: &Node, variables: &Variables, pinned: &BTreeMap<String, Json>) -> BTreeSet<String> {
-    let mut used = BTreeSet::new();
-    walk(node, variables, pinned, &mut |node| {
-        used.extend(Look::variable(node).filter(|name| !pinned.contains_key(&***name)).map(ToString::to_string));
-    });
-    used
-}

@@ -98,6 +98,8 @@ impl<'a> Compiler<'_, 'a> {
         let holds = self.truth(condition, Mode::IsTrue)?;
         let fails = self.truth(condition, Mode::IsNotFalse)?;
         let is_false = fails.clone().not();
+        self.passes_over(yes, &holds);
+        self.passes_over(no, &is_false);
         let mut ways = Vec::new();
         if !matches!(holds, Truth::Constant(false)) {
             ways.push(Truth::all([holds.clone(), self.truth(yes, mode)?]));

@@ -8,7 +8,7 @@ use super::mutate::show;
 use super::query::Problem;
 use super::read::{Action, ClusterPolicy, Rule};
 use super::substitute::{Variables, told};
-use crate::cel::policy::{Request, Surroundings};
+use crate::cel::policy::{Policies, Request, Surroundings};
 use crate::targets::{TargetVerdict, Unsupported};
 
 /// What the report says of a rule that changed the pod.
@@ -17,11 +17,25 @@ pub(in super::super) const PASSED: &str = "pass";
 impl ClusterPolicy {
     /// Whether the policy can say anything about the request. What in it cannot be evaluated is told where it can.
     pub(in super::super) fn concerns(&self, request: &Request, verdict: &mut TargetVerdict) -> bool {
-        if self.namespace.as_ref().is_some_and(|namespace| *namespace != request.namespace) {
+        if !self.is_about(&request.namespace) {
             return false;
         }
         verdict.unsupported.extend(self.unsupported.iter().cloned());
         self.unsupported.is_empty()
+    }
+
+    /// Whether the policy can say anything in a namespace.
+    pub(in super::super) fn is_about(&self, namespace: &str) -> bool {
+        self.namespace.as_ref().is_none_or(|own| own == namespace)
+    }
+
+    /// The rules that validate, with what they say in CEL where a failure denies. An error in a rule's conditions denies even
+    /// where none does.
+    pub(in super::super) fn validating_rules(&self) -> impl Iterator<Item = (&Rule, Option<&Policies>)> {
+        self.rules.iter().filter_map(|rule| match &rule.action {
+            Action::Validate { enforced, policies } => Some((rule, enforced.then_some(policies.as_ref()))),
+            Action::Mutate(_) => None,
+        })
     }
 
     /// Whether a rule changes pods.
@@ -41,7 +55,7 @@ impl ClusterPolicy {
         let mut variables = variables(request);
         for rule in &self.rules {
             let Action::Mutate(mutation) = &rule.action else { continue };
-            if !rule.matches(request, &namespace) {
+            if !rule.matches_request(request, &namespace) {
                 continue;
             }
             let changed = rule.preconditions.hold(&variables).and_then(|holds| match holds {
@@ -75,7 +89,7 @@ impl ClusterPolicy {
         let namespace = request.namespace_object(surroundings);
         for rule in &self.rules {
             let Action::Validate { enforced, policies } = &rule.action else { continue };
-            if !rule.matches(request, &namespace) {
+            if !rule.matches_request(request, &namespace) {
                 continue;
             }
             match rule.preconditions.hold(&variables(request)) {
@@ -131,13 +145,14 @@ impl ClusterPolicy {
 }
 
 impl Rule {
-    fn matches(&self, request: &Request, namespace: &Json) -> bool {
+    /// Whether a request is the rule's.
+    pub(super) fn matches_request(&self, request: &Request, namespace: &Json) -> bool {
         self.matches.match_request(request, namespace) && !self.excludes.match_request(request, namespace)
     }
 }
 
 /// What a rule's variables stand for.
-fn variables(request: &Request) -> Variables {
+pub(super) fn variables(request: &Request) -> Variables {
     let mut user = Map::new();
     if !request.identity.user.is_empty() {
         user.insert("username".to_owned(), json!(request.identity.user));

@@ -2,6 +2,8 @@
 //!
 //! Source: `pkg/engine/utils/match.go`. The parts of a block are joined by *and*, the values of a part by *or*.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::cel::policy::{Request, selector};
@@ -41,6 +43,39 @@ impl Blocks {
             }
         }
         Ok(Self { all, blocks })
+    }
+
+    /// What in them depends on more than on who asks and where, or cannot be told for all names.
+    pub(super) fn what_is_not_of_the_requester(&self) -> Option<&'static str> {
+        let of_pod = ["/resources/name", "/resources/names", "/resources/selector"];
+        let has =
+            |pointer: &str| self.blocks.iter().any(|block| block.pointer(pointer).is_some_and(|it| !it.is_null()));
+        if of_pod.into_iter().any(has) {
+            return Some("it selects pods by their labels or names");
+        }
+        let is_pattern = self.mentioned().iter().any(|name| name.contains(['*', '?']));
+        is_pattern.then_some("patterns of names are not understood for all subjects")
+    }
+
+    /// The names of namespaces and subjects in them.
+    pub(super) fn mentioned(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for block in &self.blocks {
+            let namespaces = texts(block, "/resources/namespaces").unwrap_or_default();
+            names.extend(namespaces.into_iter().map(str::to_owned));
+            for subject in block.get("subjects").and_then(Json::as_array).into_iter().flatten() {
+                let text = |key: &str| subject.get(key).and_then(Json::as_str).unwrap_or_default();
+                if text("kind") == "ServiceAccount" {
+                    let account = [text("namespace"), text("name")];
+                    names.insert(format!("system:serviceaccount:{}", account.join(":")));
+                    names.extend(account.map(str::to_owned));
+                } else {
+                    names.insert(text("name").to_owned());
+                }
+            }
+        }
+        names.remove("");
+        names
     }
 
     /// Whether the request matches; no blocks match nothing.

@@ -19,7 +19,9 @@ mod print;
 mod query;
 mod read;
 mod substitute;
+mod symbolic;
 
 pub(super) use emit::emission;
 pub(super) use judge::PASSED;
 pub use read::ClusterPolicy;
+pub(super) use symbolic::{Asker, Judged, Rules};

@@ -81,6 +81,21 @@ impl Loop {
         })
     }
 
+    /// What it goes through.
+    pub(super) fn list(&self) -> &Query {
+        &self.list
+    }
+
+    /// What must hold of an element.
+    pub(super) fn preconditions(&self) -> &Preconditions {
+        &self.preconditions
+    }
+
+    /// The patch for an element.
+    pub(super) fn patch(&self) -> &Template {
+        &self.patch
+    }
+
     fn apply(&self, pod: &Json, variables: &mut Variables) -> Result<Json, Problem> {
         let elements = match variables.value(&self.list)? {
             Json::Array(elements) => elements,

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use super::query::Problem;
+use super::query::{Problem, Query};
 use super::substitute::{Template, Variables};
 
 /// Some of `any`, if it is there, and all of `all`.
@@ -15,8 +15,9 @@ pub(super) struct Preconditions {
     all: Vec<Condition>,
 }
 
+/// One comparison.
 #[derive(Debug)]
-struct Condition {
+pub(super) struct Condition {
     key: Template,
     equal: bool,
     value: Json,
@@ -39,6 +40,21 @@ impl Preconditions {
                 all: blocks.get("all").map(|all| list(".all", all)).transpose()?.unwrap_or_default(),
             },
         })
+    }
+
+    /// Those of which one must hold, if there are any.
+    pub(super) fn any(&self) -> Option<&[Condition]> {
+        self.any.as_deref()
+    }
+
+    /// Those that must all hold.
+    pub(super) fn all(&self) -> &[Condition] {
+        &self.all
+    }
+
+    /// The expressions in them.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+        self.any.iter().flatten().chain(&self.all).flat_map(Condition::queries)
     }
 
     /// Whether they hold.
@@ -83,7 +99,28 @@ impl Condition {
         Ok(Self { key, equal, value })
     }
 
-    fn holds(&self, variables: &Variables) -> Result<bool, Problem> {
+    /// The expression that is compared, if it is one.
+    pub(super) fn query(&self) -> Option<&Query> {
+        self.key.lone()
+    }
+
+    /// The expressions in what is compared.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+        self.key.queries()
+    }
+
+    /// With what it is compared.
+    pub(super) fn value(&self) -> &Json {
+        &self.value
+    }
+
+    /// What the expression must be, if that is a truth.
+    pub(super) fn wanted_truth(&self) -> Option<bool> {
+        self.value.as_bool().map(|value| value == self.equal)
+    }
+
+    /// Whether it holds.
+    pub(super) fn holds(&self, variables: &Variables) -> Result<bool, Problem> {
         let key = match self.key.value(variables) {
             Err(Problem::NotFound(missing)) => {
                 return Err(Problem::Unknown(format!("a condition about the missing key `{}`", missing.0)));

@@ -3,7 +3,7 @@
 //! Within a list's filter nothing but the item can be reached. What depends on the pod as well is therefore said of the pod:
 //! a container's own values are judged in the filter, the pod's beside it; and what joins two lists is said of sets of names.
 
-use super::condition::{Condition, disjoint, distinct, every, has, one_of, text, texts, within};
+use super::condition::{Condition, disjoint, distinct, every, has, one_of, text, texts};
 use super::inherited::{OWN, PODS, inherited, inherits, pods, profile, value_of};
 use crate::constraint::{Constraint, Items, PathPrefix, Pattern, Test};
 use crate::pod_view::{Fact, Field, VOLUME_SOURCES};
@@ -94,20 +94,28 @@ pub(super) fn all_capabilities_settled(add: &[String], drop: &[String]) -> Condi
 }
 
 /// What holds of every volume. Where a mount decides, the volumes that fail if it is writable must not be among those that
-/// are mounted so, and those that fail even if it is not must be none.
+/// are mounted so, and none may fail even if it is not: that a volume may have to be mounted so is not said.
 fn volumes(body: &Constraint) -> Option<Condition> {
     let list = format!("({SPEC}.volumes || `[]`)");
     if !mentions_mounts(body) {
         return Some(every(&list, of_item(body, None)?));
     }
-    let failing = |writable| {
-        let passes = of_item(body, Some(writable))?;
-        Some(format!("({list} | [?{}].name)", passes.negated().text()))
-    };
-    let (if_writable, if_not) = (failing(true)?, failing(false)?);
+    if !wants_read_only(body) {
+        return None;
+    }
+    let if_writable = of_item(body, Some(true))?;
+    let if_writable = format!("({list} | [?{}].name)", if_writable.negated().text());
     let mounts = format!("({CONTAINERS} | [*].volumeMounts[] | [?!(readOnly == `true`)].name)");
-    let mounted = distinct(&mounts);
-    Some(Condition::all([disjoint(&if_writable, &mounted), within(&if_not, &mounted)]))
+    Some(Condition::all([disjoint(&if_writable, &distinct(&mounts)), every(&list, of_item(body, Some(false))?)]))
+}
+
+/// Whether what passes with a writable mount passes without one.
+fn wants_read_only(constraint: &Constraint) -> bool {
+    match constraint {
+        Constraint::All(parts) | Constraint::Any(parts) => parts.iter().all(wants_read_only),
+        Constraint::Field(Field::WritableMount, test) => *test == Test::Is(false),
+        _ => true,
+    }
 }
 
 fn mentions_mounts(constraint: &Constraint) -> bool {

@@ -24,8 +24,9 @@ pub struct ClusterPolicy {
     pub unsupported: Vec<Unsupported>,
 }
 
+/// One rule.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(in super::super) struct Rule {
     pub(super) name: String,
     pub(super) matches: Blocks,
     pub(super) excludes: Blocks,

@@ -18,7 +18,7 @@ enum Part {
 }
 
 /// What variables stand for: those of an element of a loop, and those of the request.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Variables {
     /// `element`, `elementIndex`
     pub element: Map<String, Json>,
@@ -62,6 +62,40 @@ impl Template {
             parts.push(Part::Text(rest.to_owned()));
         }
         Ok(Self(parts))
+    }
+
+    /// The expression, if the text is nothing but one variable.
+    pub(super) fn lone(&self) -> Option<&Query> {
+        match self.0.as_slice() {
+            [Part::Variable { query, .. }] => Some(query),
+            _ => None,
+        }
+    }
+
+    /// The expressions in it.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Variable { query, .. } => Some(query),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The text with a token and a number of three digits in place of each variable, and the variables; `None` if the token
+    /// stands in the text already.
+    pub(super) fn with_tokens(&self, token: &str) -> Option<(String, Vec<&Query>)> {
+        let mut text = String::new();
+        let mut queries = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(plain) if plain.contains(token) => return None,
+                Part::Text(plain) => text.push_str(plain),
+                Part::Variable { query, .. } => {
+                    text.push_str(&format!("{token}{:03}", queries.len()));
+                    queries.push(query);
+                }
+            }
+        }
+        (queries.len() < 1000).then_some((text, queries))
     }
 
     /// What the text stands for.

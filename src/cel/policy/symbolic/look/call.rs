@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Look;
-use crate::cel::ast::{Call, Kind};
+use crate::cel::ast::{Call, Kind, Node};
 use crate::symbolic::{Abs, Named, Over, Seen, Shape, Unit};
 
 /// Functions of which the result depends on nothing but comparisons with constants, or on lists put together.
@@ -96,7 +96,14 @@ impl Look<'_> {
                 all.over = if negated { tested.over.each(Shape::not) } else { tested.over };
             }
             ("_==_" | "_!=_", [one, other]) if are_names(&one.abs) && are_names(&other.abs) => {}
-            _ => self.compared(&args, &mut all),
+            _ => {
+                self.compared(&args, &mut all);
+                // How many items a list has, or that it is like another, is said of no item.
+                let is_list = |node: &Node| matches!(node.kind, Kind::List(_));
+                if args.iter().any(|arg| !arg.abs.at.is_empty()) && (name == "size" || call.args.iter().any(is_list)) {
+                    all.over.items = Shape::Mixed;
+                }
+            }
         }
         if name == "_+_" {
             self.consume_sum(&args, &mut all);

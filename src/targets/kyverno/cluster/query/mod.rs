@@ -5,6 +5,7 @@
 
 mod eval;
 mod functions;
+mod inspect;
 mod lexer;
 mod parse;
 
@@ -13,11 +14,11 @@ mod tests;
 
 use serde_json::Value as Json;
 
-pub(super) use eval::{NotFound, Place, Problem};
+pub(super) use eval::{NotFound, Place, Problem, is_falsy};
 pub(super) use parse::parse;
 
 /// An expression.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Query {
     /// `@`
     Current,
@@ -52,7 +53,7 @@ pub(super) enum Query {
 }
 
 /// How two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Comparison {
     /// `==`
     Equal,

@@ -1,0 +1,179 @@
+//! Conditions of rules, split into statements.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value as Json;
+
+use super::look::{Look, closed_here};
+use crate::cel::policy::Request;
+use crate::symbolic::{Answer, Reads, Seen, Statement, Subject, Truth, Unproven};
+use crate::targets::kyverno::cluster::judge::variables;
+use crate::targets::kyverno::cluster::mutate::show;
+use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
+use crate::targets::kyverno::cluster::query::{Place, Problem, Query, is_falsy};
+use crate::targets::kyverno::cluster::substitute::{Variables, told};
+
+/// What the conditions of rules ask of a pod, for one class of subjects.
+pub(super) struct Conditions<'a> {
+    shown: Variables,
+    statements: Vec<Statement>,
+    asked: Vec<(Asked<'a>, bool)>,
+    known: HashMap<&'a Query, Truth>,
+    /// What does not depend on the pod.
+    closed: Vec<Asked<'a>>,
+    mentioned: BTreeSet<String>,
+    depends_on_subject: bool,
+}
+
+/// What a statement says.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// An expression is neither null nor false nor empty.
+    Query(&'a Query),
+    /// A condition holds.
+    Condition(&'a Condition),
+}
+
+impl<'a> Conditions<'a> {
+    /// None yet. `request` is the class's.
+    pub fn new(request: &Request) -> Self {
+        Self {
+            shown: variables(request),
+            statements: Vec::new(),
+            asked: Vec::new(),
+            known: HashMap::new(),
+            closed: Vec::new(),
+            mentioned: BTreeSet::new(),
+            depends_on_subject: false,
+        }
+    }
+
+    /// The statements that are asked for.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Texts in the conditions, which may be a subject's name.
+    pub fn mentioned(&self) -> &BTreeSet<String> {
+        &self.mentioned
+    }
+
+    /// What a rule's variables stand for when the request shows this pod.
+    pub fn variables(&self, pod: &Json) -> Variables {
+        let mut variables = self.shown.clone();
+        show(&mut variables, pod);
+        variables
+    }
+
+    /// Whether statements hold of a pod.
+    pub fn hold(&self, pod: &Json, statements: &[usize]) -> Vec<Answer<bool>> {
+        let variables = self.variables(pod);
+        let answer = |statement: &usize| {
+            let (asked, negated) = self.asked.get(*statement).ok_or("there is no such statement")?;
+            Ok(asked.holds(&variables).map_err(|problem| told(&problem))? != *negated)
+        };
+        statements.iter().map(answer).collect()
+    }
+
+    /// What the conditions say of a subject's request, as far as that does not depend on the pod.
+    pub fn situation(&self, subject: &Subject, request: &Request) -> Vec<u8> {
+        let variables = variables(request);
+        let mut said: Vec<u8> = self.closed.iter().map(|asked| asked.holds(&variables).map_or(2, u8::from)).collect();
+        if self.depends_on_subject {
+            said.extend(format!("{subject:?}").into_bytes());
+        }
+        said
+    }
+
+    /// What it takes for preconditions to hold.
+    pub fn truth_of(&mut self, preconditions: &'a Preconditions, rule: &str) -> Result<Truth, Unproven> {
+        let mut all = Vec::new();
+        if let Some(any) = preconditions.any() {
+            let any: Result<Vec<Truth>, Unproven> =
+                any.iter().map(|condition| self.condition(condition, rule)).collect();
+            all.push(Truth::any(any?));
+        }
+        for condition in preconditions.all() {
+            all.push(self.condition(condition, rule)?);
+        }
+        Ok(Truth::all(all))
+    }
+
+    /// What is said by `!` and compared with a truth is split, anything else is one statement.
+    fn condition(&mut self, condition: &'a Condition, rule: &str) -> Result<Truth, Unproven> {
+        if let (Some(Query::Not(inner)), Some(wanted)) = (condition.query(), condition.wanted_truth()) {
+            let truth = self.truth(inner, rule)?;
+            return Ok(if wanted { truth.not() } else { truth });
+        }
+        let mut seen = Seen::default();
+        for query in condition.queries() {
+            let mut part = Look::default().judged(query, &closed_here());
+            part.compare(&Look::default().at(query, &closed_here()).abs, std::slice::from_ref(condition.value()));
+            let is_truth = condition.wanted_truth() == Some(true) && condition.query().is_some_and(Query::is_truth);
+            if !is_truth {
+                part.over = part.over.each(crate::symbolic::Shape::within);
+            }
+            seen.takes(&part);
+            seen.over = part.over;
+        }
+        self.statement(Asked::Condition(condition), seen, rule)
+    }
+
+    /// What it takes for an expression to be neither null nor false nor empty.
+    fn truth(&mut self, query: &'a Query, rule: &str) -> Result<Truth, Unproven> {
+        if let Some(known) = self.known.get(query) {
+            return Ok(known.clone());
+        }
+        let seen = Look::default().judged(query, &closed_here());
+        let is_closed = seen.flaw.is_none() && seen.reads == Reads::default();
+        let truth = match query {
+            Query::Not(inner) if !is_closed => self.truth(inner, rule)?.not(),
+            Query::And(left, right) if !is_closed => Truth::all([self.truth(left, rule)?, self.truth(right, rule)?]),
+            Query::Or(left, right) if !is_closed => Truth::any([self.truth(left, rule)?, self.truth(right, rule)?]),
+            _ => self.statement(Asked::Query(query), seen, rule)?,
+        };
+        self.known.insert(query, truth.clone());
+        Ok(truth)
+    }
+
+    fn statement(&mut self, asked: Asked<'a>, seen: Seen, rule: &str) -> Result<Truth, Unproven> {
+        let unproven = |why: &str| Unproven::new(rule, why);
+        if let Some(flaw) = &seen.flaw {
+            return Err(unproven(flaw));
+        }
+        if seen.reads == Reads::default() {
+            asked.queries().into_iter().for_each(|query| query.texts(&mut self.mentioned));
+            self.closed.push(asked);
+            let holds = asked.holds(&self.shown).map_err(|problem| unproven(&told(&problem)))?;
+            return Ok(Truth::Constant(holds));
+        }
+        let Some(polarity) = seen.over.polarity() else {
+            return Err(unproven("it is not seen to ask the same of every container, volume and item"));
+        };
+        self.depends_on_subject |= asked.queries().into_iter().any(Query::asks_who);
+        self.statements.push(Statement { rule: rule.to_owned(), reads: seen.reads });
+        self.asked.push((asked, !polarity));
+        let truth = Truth::Statement(self.statements.len() - 1);
+        Ok(if polarity { truth } else { truth.not() })
+    }
+}
+
+impl<'a> Asked<'a> {
+    fn holds(self, variables: &Variables) -> Result<bool, Problem> {
+        match self {
+            Self::Query(query) => match query.value(Place::Root(&variables.element, &variables.request)) {
+                Ok(value) => Ok(!is_falsy(&value)),
+                Err(Problem::NotFound(_)) => Ok(false),
+                Err(problem) => Err(problem),
+            },
+            Self::Condition(condition) => condition.holds(variables),
+        }
+    }
+
+    fn queries(self) -> Vec<&'a Query> {
+        match self {
+            Self::Query(query) => vec![query],
+            Self::Condition(condition) => condition.queries().collect(),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Looks through an expression: what it reads of the pod, with what it compares it, and of what shape it is.
+
+use serde_json::Value as Json;
+
+use super::names::joined;
+use crate::symbolic::{Abs, Around, Named, Reads, Seen, Shape, Unit, is_capability_list};
+use crate::targets::kyverno::cluster::query::{Comparison, Query, is_falsy};
+
+/// What names stand for.
+#[derive(Debug, Clone)]
+pub(super) enum Here {
+    /// At the top: the request, and in a loop the element at hand.
+    Top { element: Option<Abs> },
+    /// Within the request.
+    Request,
+    /// Within a value.
+    At(Abs),
+}
+
+/// At the top of a rule.
+pub(super) fn closed_here() -> Here {
+    Here::Top { element: None }
+}
+
+/// Looks through expressions.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    around: Around,
+}
+
+impl Look {
+    /// An expression of which only counts whether it is null, false or empty.
+    pub fn judged(&mut self, query: &Query, here: &Here) -> Seen {
+        let mut seen = self.at(query, here);
+        let abs = std::mem::take(&mut seen.abs);
+        presence(&abs, &mut seen);
+        seen
+    }
+
+    /// An expression whose value counts.
+    pub fn at_value(&mut self, query: &Query, here: &Here) -> Seen {
+        let mut seen = self.at(query, here);
+        let abs = seen.abs.clone();
+        seen.consume(&abs);
+        if abs.is_names() {
+            seen.over.names = Shape::Mixed;
+        }
+        seen
+    }
+
+    pub fn at(&mut self, query: &Query, here: &Here) -> Seen {
+        match query {
+            Query::Current => match here {
+                Here::At(abs) => Seen::of(abs.clone()),
+                _ => Seen::flawed("it reads the whole of the request"),
+            },
+            Query::Field(name) => Seen::of(field(name, here)),
+            Query::Index(_) => match here {
+                Here::At(abs) if abs.at.is_empty() => Seen::default(),
+                _ => Seen::flawed("it picks elements by their position"),
+            },
+            Query::Literal(value) => Seen::of(Abs::literal(whole(value))),
+            Query::Then(left, right) | Query::Pipe(left, right) => {
+                let (left, inner) = self.place(left, here);
+                let mut seen = self.at(right, &inner);
+                seen.takes(&left);
+                seen.over = seen.over.join(left.over.each(Shape::within), Shape::and);
+                seen
+            }
+            Query::Or(left, right) => self.either(left, right, here),
+            Query::And(left, right) => {
+                let (left, right) = (self.judged(left, here), self.at(right, here));
+                let mut all = Seen { abs: right.abs.clone(), ..Seen::default() };
+                [&left, &right].into_iter().for_each(|part| all.takes(part));
+                all.over = left.over.join(right.over, Shape::and);
+                all
+            }
+            Query::Not(inner) => {
+                let mut seen = self.judged(inner, here);
+                seen.over = seen.over.each(Shape::not);
+                seen
+            }
+            Query::Compare(how, left, right) => self.comparison(*how, left, right, here),
+            Query::Project(list, right) => self.projection(list, right, here),
+            Query::Filter(list, condition, right) => {
+                let range = self.at(list, here);
+                if !matches!(right.as_ref(), Query::Current) && !range.abs.at.is_empty() {
+                    return Seen::flawed("it makes a list of others");
+                }
+                let outer = self.around.enter(&range.abs);
+                let body = self.judged(condition, &Here::At(range.abs.item()));
+                self.around.leave(outer, &range, body, false)
+            }
+            Query::Flatten(list) => match list.as_ref() {
+                Query::List(lists) => self.together(lists, here),
+                _ => Seen::flawed("it makes a list of others"),
+            },
+            Query::List(items) => {
+                let mut all = Seen::default();
+                for item in items {
+                    let seen = self.at_value(item, here);
+                    all.takes(&seen);
+                    all.over = all.over.join(seen.over, |one, other| one.within().and(other.within()));
+                    all.abs.elements.extend(seen.abs.literals);
+                }
+                all
+            }
+            Query::Call(name, arguments) => self.call(name, arguments, here),
+        }
+    }
+
+    /// An expression, and what names stand for within it.
+    fn place(&mut self, query: &Query, here: &Here) -> (Seen, Here) {
+        match (query, here) {
+            (Query::Field(name), Here::Top { .. }) if name == "request" => (Seen::default(), Here::Request),
+            _ => {
+                let mut seen = self.at(query, here);
+                let abs = std::mem::take(&mut seen.abs);
+                (seen, Here::At(abs))
+            }
+        }
+    }
+
+    /// `a || b`: with something empty in place of something empty the value counts for as much as it did.
+    fn either(&mut self, left: &Query, right: &Query, here: &Here) -> Seen {
+        let (left, right) = (self.at(left, here), self.at(right, here));
+        let mut all = Seen { abs: left.abs.clone().or(right.abs.clone()), ..Seen::default() };
+        [&left, &right].into_iter().for_each(|part| all.takes(part));
+        if !is_empty(&right.abs) {
+            presence(&left.abs, &mut all);
+        }
+        all.over = left.over.join(right.over, Shape::or).join(all.over, Shape::and);
+        all
+    }
+
+    fn comparison(&mut self, how: Comparison, left: &Query, right: &Query, here: &Here) -> Seen {
+        if let (Comparison::Equal, Some(seen)) = (how, joined(self, left, right, here)) {
+            return seen;
+        }
+        let args = [self.at(left, here), self.at(right, here)];
+        let list = [left, right].iter().any(|query| matches!(query, Query::List(_) | Query::Literal(Json::Array(_))));
+        let mut all = self.compared(&args);
+        if list && args.iter().any(|arg| !arg.abs.at.is_empty()) {
+            all.over.items = Shape::Mixed;
+        }
+        all
+    }
+
+    /// Values that are compared with each other.
+    fn compared(&self, args: &[Seen]) -> Seen {
+        let mut all = Seen::default();
+        for (at, arg) in args.iter().enumerate() {
+            all.takes(arg);
+            all.over = all.over.join(arg.over.each(Shape::within), Shape::and);
+            all.consume(&arg.abs);
+            if arg.abs.is_names() {
+                all.over.names = Shape::Mixed;
+            }
+            for (_, other) in args.iter().enumerate().filter(|(other, _)| *other != at) {
+                all.compare(&arg.abs, &other.abs.literals);
+            }
+        }
+        all
+    }
+
+    fn projection(&mut self, list: &Query, right: &Query, here: &Here) -> Seen {
+        let range = self.at(list, here);
+        if matches!(right, Query::Current) || range.abs.at.is_empty() {
+            return range;
+        }
+        Seen::flawed("it makes a list of others")
+    }
+
+    /// `[a, b][]`
+    fn together(&mut self, lists: &[Query], here: &Here) -> Seen {
+        let mut all = Seen::default();
+        for list in lists {
+            let seen = self.at(list, here);
+            all.takes(&seen);
+            all.over = all.over.join(seen.over.each(Shape::within), Shape::and);
+            all.abs = all.abs.or(seen.abs);
+        }
+        all
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Query], here: &Here) -> Seen {
+        if let ("contains", [Query::Call(keys, map), key]) = (name, arguments)
+            && keys == "keys"
+            && let [map] = map.as_slice()
+        {
+            return self.key(map, key, here, true);
+        }
+        if let ("lookup", [map, key]) = (name, arguments) {
+            return self.key(map, key, here, false);
+        }
+        let args: Vec<Seen> = arguments.iter().map(|argument| self.at(argument, here)).collect();
+        match (name, args.as_slice()) {
+            ("to_number" | "to_string", [value]) => Seen { over: value.over.each(Shape::within), ..value.clone() },
+            ("contains", [list, item]) => contained(list, item, self.compared(&[])),
+            ("starts_with" | "ends_with" | "trim_prefix" | "split" | "join", _) => self.compared(&args),
+            ("sort" | "length" | "sum" | "keys" | "items" | "object_from_lists", _) => {
+                let mut all = self.compared(&args);
+                if args.iter().any(|arg| !arg.abs.at.is_empty()) {
+                    all.over.items = Shape::Mixed;
+                }
+                all
+            }
+            _ if args.iter().all(|arg| arg.abs.at.is_empty() && arg.reads == Reads::default()) => self.compared(&args),
+            _ => Seen::flawed(format!("`{name}` is not understood for all pods")),
+        }
+    }
+
+    /// What a map has under a key, or whether it has anything there.
+    fn key(&mut self, map: &Query, key: &Query, here: &Here, only_presence: bool) -> Seen {
+        let mut seen = self.at(map, here);
+        let map = std::mem::take(&mut seen.abs);
+        if let Some(prefix) = self.named_annotation(key, here) {
+            seen.reads.units.insert(Unit::ContainerAnnotation(prefix));
+            return seen;
+        }
+        let key = self.at_value(key, here);
+        seen.takes(&key);
+        match key.abs.literals.as_slice() {
+            [Json::String(text)] if key.abs.at.is_empty() => {
+                let value = map.step(text);
+                if only_presence {
+                    presence(&value, &mut seen);
+                } else {
+                    seen.abs = value;
+                }
+            }
+            _ if map.at.is_empty() => {}
+            _ => seen.fail("it looks up a key that is not a literal"),
+        }
+        seen
+    }
+
+    /// The prefix of a key that is a prefix and the name of a container.
+    fn named_annotation(&mut self, key: &Query, here: &Here) -> Option<String> {
+        let Query::Call(join, arguments) = key else { return None };
+        let [Query::Literal(Json::String(between)), Query::List(parts)] = arguments.as_slice() else { return None };
+        let [Query::Literal(Json::String(prefix)), name] = parts.as_slice() else { return None };
+        let name = self.at(name, here).abs.paths();
+        let is_name = !name.is_empty() && name.iter().all(|path| Unit::named(path) == Named::Name);
+        (join == "join" && between.is_empty() && is_name).then(|| prefix.clone())
+    }
+}
+
+/// What a name stands for.
+fn field(name: &str, here: &Here) -> Abs {
+    match (here, name) {
+        (Here::Top { element: Some(element) }, "element") => element.clone(),
+        (Here::Request, "object") => Abs::path(Vec::new()),
+        (Here::Request, "name") => Abs::path(vec!["metadata".to_owned(), "name".to_owned()]),
+        (Here::At(abs), name) => abs.step(name),
+        _ => Abs::default(),
+    }
+}
+
+/// `contains(list, item)`
+fn contained(list: &Seen, item: &Seen, mut all: Seen) -> Seen {
+    for arg in [list, item] {
+        all.takes(arg);
+        all.over = all.over.join(arg.over.each(Shape::within), Shape::and);
+    }
+    if list.abs.is_names() {
+        all.consume(&list.abs);
+        all.compare(&list.abs.item(), &item.abs.literals);
+        // A name at hand is judged by itself; a given one is one of many.
+        let at_hand = item.abs.is_name() || item.abs.at.is_empty() && item.abs.literals.len() != 1;
+        all.over.names = all.over.names.and(if at_hand { Shape::Free } else { Shape::Single });
+        return all;
+    }
+    all.consume(&item.abs);
+    all.consume(&list.abs);
+    all.compare(&item.abs, &list.abs.elements);
+    all.compare(&list.abs.item(), &item.abs.literals);
+    all.compare(&list.abs, &item.abs.literals);
+    if !list.abs.at.is_empty() {
+        all.over.items = all.over.items.and(Shape::Some);
+    }
+    all
+}
+
+/// Whether something is there counts.
+fn presence(abs: &Abs, seen: &mut Seen) {
+    seen.consume(abs);
+    if abs.at.iter().any(|(path, _)| is_capability_list(path)) {
+        seen.over.names = seen.over.names.and(Shape::Some);
+    } else if abs.at.iter().any(|(path, _)| path.last().is_some_and(|last| last == "capabilities")) {
+        seen.over.names = Shape::Mixed;
+    }
+}
+
+/// Nothing but what is null, false or empty.
+fn is_empty(abs: &Abs) -> bool {
+    abs.at.is_empty() && abs.elements.is_empty() && abs.literals.iter().all(is_falsy)
+}
+
+/// A literal as objects write it: numbers without a fraction are whole.
+pub(super) fn whole(value: &Json) -> Json {
+    match value {
+        Json::Number(number) if number.is_f64() => match number.as_f64() {
+            Some(float) if float.fract() == 0.0 => {
+                format!("{float:.0}").parse::<i64>().map_or_else(|_| value.clone(), Json::from)
+            }
+            _ => value.clone(),
+        },
+        Json::Array(items) => items.iter().map(whole).collect(),
+        other => other.clone(),
+    }
+}
