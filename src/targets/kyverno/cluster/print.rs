@@ -113,8 +113,17 @@ fn volumes(body: &Constraint) -> Option<Condition> {
 fn wants_read_only(constraint: &Constraint) -> bool {
     match constraint {
         Constraint::All(parts) | Constraint::Any(parts) => parts.iter().all(wants_read_only),
-        Constraint::Field(Field::WritableMount, test) => *test == Test::Is(false),
+        Constraint::Field(Field::WritableMount, test) => passes_false(test),
         _ => true,
+    }
+}
+
+/// Whether the test of a truth passes `false`.
+fn passes_false(test: &Test) -> bool {
+    match test {
+        Test::Is(value) => !value,
+        Test::Not(test) => !passes_false(test),
+        _ => false,
     }
 }
 
