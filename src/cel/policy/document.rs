@@ -132,7 +132,9 @@ impl Policy {
         let env = Env { host: Host::Kyverno, environment: &KYVERNO, ..Env::default() };
         let actions = document.pointer("/spec/validationActions").cloned().unwrap_or_default();
         let binding = json!({"spec": {"validationActions": actions}});
-        Self { bindings: vec![binding], ..Self::compile(document, env) }
+        let mut policy = Self { bindings: vec![binding], ..Self::compile(document, env) };
+        policy.asks_namespace = namespace::matters(&policy);
+        policy
     }
 
     /// The match conditions of a policy that mutates know its variables, where any do.

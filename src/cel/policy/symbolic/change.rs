@@ -206,7 +206,10 @@ impl<'a> Compiler<'_, 'a> {
         match &node.kind {
             Kind::Not(inner) => self.surely_asks(inner, name),
             Kind::And(terms) | Kind::Or(terms) => terms.first().is_some_and(|first| self.surely_asks(first, name)),
-            Kind::Conditional(parts) => self.surely_asks(&parts[0], name),
+            Kind::Conditional(parts) => {
+                let [condition, _, _] = parts.as_ref();
+                self.surely_asks(condition, name)
+            }
             Kind::Call(call) => call.args.first().is_some_and(|first| self.surely_asks(first, name)),
             _ => false,
         }

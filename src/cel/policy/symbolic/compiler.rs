@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::evaluate::Patch;
 use super::look::Look;
-use super::subjects::{asks_who, mentions};
+use super::subjects::{asks_who, mentions, tells_names_apart};
 use super::truth::Mode;
 use super::{Closed, SymbolicPolicies};
 use crate::cel::ast::Node;
@@ -143,6 +143,11 @@ impl<'a> Compiler<'_, 'a> {
         if self.pinned.is_empty() || asks_who(node, variables, &self.pinned) {
             let pinned = self.pinned.clone();
             self.own.closed.push(Closed { run: self.run, node, bare: self.bare, pinned });
+        }
+        if asks_who(node, variables, &self.pinned)
+            && let Some(name) = tells_names_apart(node, variables)
+        {
+            return Err(self.unproven(&format!("`{name}` is not understood for all subjects")));
         }
         let Some(run) = self.own.runs.get(self.run) else { return Ok(false) };
         let scope = self.own.scope(run, &self.own.request.object, self.bare, &self.pinned);

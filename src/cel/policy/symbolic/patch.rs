@@ -14,8 +14,11 @@ impl<'a> Compiler<'_, 'a> {
     /// As [`Self::pieces`], where what does not depend on the pod decides which patches there are.
     pub(super) fn settled_pieces(&mut self, node: &'a Node) -> Result<Vec<Reads>, Unproven> {
         match &node.kind {
-            Kind::Conditional(parts) if self.is_closed(&parts[0]) => {
+            Kind::Conditional(parts) => {
                 let [condition, yes, no] = parts.as_ref();
+                if !self.is_closed(condition) {
+                    return self.pieces(node);
+                }
                 let holds = self.closed(condition, Mode::IsTrue)?;
                 let is_false = !self.closed(condition, Mode::IsNotFalse)?;
                 let mut pieces = Vec::new();

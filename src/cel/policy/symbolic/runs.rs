@@ -28,6 +28,10 @@ impl<'a> SymbolicPolicies<'a> {
             return Err(Unproven::new(Self::rule(policy, &refusal.field), why));
         }
         let unproven = |path: &str, why: &str| Unproven::new(Self::rule(policy, path), why);
+        if policy.asks_namespace && self.surroundings.namespace_object.is_none() {
+            let why = "a namespace that is not among the input may have any labels, and they decide";
+            return Err(unproven("spec", why));
+        }
         for (path, constraints) in [("spec.matchConstraints", policy.constraints())].into_iter().chain(
             policy.bindings.iter().filter_map(|it| Some(("spec.matchResources", it.pointer("/spec/matchResources")?))),
         ) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::look::Look;
+use super::look::{Look, is_understood};
 use crate::cel::ast::{Kind, Node};
 use crate::cel::{Value, Variables};
 
@@ -43,13 +43,31 @@ pub(super) fn asks_who(node: &Node, variables: &Variables, pinned: &BTreeMap<Str
     asks
 }
 
-/// Adds the texts in an expression.
+/// Adds the texts in an expression; of those that are looked for within others, some others.
 pub(super) fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<String>) {
-    walk(node, variables, &BTreeMap::new(), &mut |node| {
-        if let Kind::Literal(Value::String(text)) = &node.kind
-            && !text.is_empty()
-        {
-            into.insert(text.to_string());
+    walk(node, variables, &BTreeMap::new(), &mut |node| match &node.kind {
+        Kind::Literal(Value::String(text)) if !text.is_empty() => drop(into.insert(text.to_string())),
+        Kind::Call(call) if WITHIN.contains(&&*call.name) => {
+            for part in call.args.iter().filter_map(|arg| match &arg.kind {
+                Kind::Literal(Value::String(text)) => Some(text),
+                _ => None,
+            }) {
+                into.extend([format!("{part}x"), format!("x{part}"), format!("x{part}x")]);
+            }
         }
+        _ => {}
     });
+}
+
+/// Functions that look for a text within another.
+const WITHIN: [&str; 3] = ["startsWith", "endsWith", "contains"];
+
+/// A function in an expression that may tell any two names apart.
+pub(super) fn tells_names_apart(node: &Node, variables: &Variables) -> Option<String> {
+    let mut found = None;
+    walk(node, variables, &BTreeMap::new(), &mut |node| match &node.kind {
+        Kind::Call(call) if !is_understood(&call.name) => found = Some(call.name.to_string()),
+        _ => {}
+    });
+    found
 }

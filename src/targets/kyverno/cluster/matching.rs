@@ -57,6 +57,11 @@ impl Blocks {
         is_pattern.then_some("patterns of names are not understood for all subjects")
     }
 
+    /// Whether a namespace's labels decide.
+    pub(super) fn asks_namespace(&self) -> bool {
+        self.blocks.iter().any(|block| block.pointer("/resources/namespaceSelector").is_some_and(|it| !it.is_null()))
+    }
+
     /// The names of namespaces and subjects in them.
     pub(super) fn mentioned(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();

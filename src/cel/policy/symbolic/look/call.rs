@@ -47,6 +47,11 @@ const UNDERSTOOD: [&str; 37] = [
     "sets.contains",
 ];
 
+/// Whether a function is among those.
+pub(in super::super) fn is_understood(name: &str) -> bool {
+    UNDERSTOOD.contains(&name)
+}
+
 impl Look<'_> {
     pub(super) fn call(&mut self, call: &Call) -> Seen {
         let name: &str = &call.name;

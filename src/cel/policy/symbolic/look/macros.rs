@@ -1,7 +1,7 @@
 //! Macros: quantifiers, optional values, lists made of lists.
 
 use super::Look;
-use crate::cel::ast::{Macro, MacroKind};
+use crate::cel::ast::{Kind, Macro, MacroKind};
 use crate::symbolic::{Abs, Seen, Shape};
 
 impl Look<'_> {
@@ -55,9 +55,33 @@ impl Look<'_> {
         let outer = self.around.enter(&range.abs);
         let body = self.body(m, range.abs.item());
         let seen = self.around.leave(outer, range, body, all_of);
+        if range.abs.is_mounts() && !self.asks_of_volume(m, range.abs.item(), all_of) {
+            all.fail("it looks at mounts, but not at those of one volume only");
+        }
         all.takes(&seen);
         all.over = seen.over;
         all.abs = Abs::default();
+    }
+
+    /// Whether a quantifier over mounts asks for those of the volume at hand and for no other.
+    fn asks_of_volume(&mut self, m: &Macro, item: Abs, all_of: bool) -> bool {
+        let (terms, relation) = match (&m.body.kind, all_of) {
+            (Kind::And(terms), false) => (terms.as_slice(), "_==_"),
+            (Kind::Or(terms), true) => (terms.as_slice(), "_!=_"),
+            (_, false) => (std::slice::from_ref(&m.body), "_==_"),
+            (_, true) => (std::slice::from_ref(&m.body), "_!=_"),
+        };
+        self.locals.push((m.variable.clone(), item));
+        let asks = terms.iter().any(|term| match &term.kind {
+            Kind::Call(call) if *call.name == *relation => {
+                let compared: Vec<Abs> = call.args.iter().map(|arg| self.at(arg).abs).collect();
+                let names = |of: &[&str]| compared.iter().any(|abs| abs.is_name_in(of));
+                names(&["volumeMounts", "[]", "name"]) && names(&["spec", "volumes", "[]", "name"])
+            }
+            _ => false,
+        });
+        self.locals.pop();
+        asks
     }
 
     /// Lists made of lists.

@@ -3,6 +3,8 @@
 mod call;
 mod macros;
 
+pub(super) use call::is_understood;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -6,6 +6,9 @@ use serde_json::Value as Json;
 
 use super::{Comparison, Query};
 
+/// Functions that look for a text within another.
+const WITHIN: [&str; 4] = ["starts_with", "ends_with", "contains", "trim_prefix"];
+
 impl Query {
     /// Calls `visit` on the expression and all within it.
     fn walk<'q>(&'q self, visit: &mut dyn FnMut(&'q Self)) {
@@ -47,11 +50,21 @@ impl Query {
         });
     }
 
-    /// The texts in it.
+    /// The texts in it; of those that are looked for within others, some others.
     pub(in super::super) fn texts(&self, into: &mut BTreeSet<String>) {
         let mut literals = Vec::new();
         self.literals(&mut literals);
         into.extend(literals.iter().filter_map(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned));
+        self.walk(&mut |query| match query {
+            Self::Call(name, arguments) if WITHIN.contains(&name.as_str()) => {
+                for argument in arguments {
+                    if let Self::Literal(Json::String(part)) = argument {
+                        into.extend([format!("{part}x"), format!("x{part}"), format!("x{part}x")]);
+                    }
+                }
+            }
+            _ => {}
+        });
     }
 
     /// Whether it looks at who asks, or where.

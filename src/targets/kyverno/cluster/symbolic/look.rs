@@ -87,6 +87,9 @@ impl Look {
                 if !matches!(right.as_ref(), Query::Current) && !range.abs.at.is_empty() {
                     return Seen::flawed("it makes a list of others");
                 }
+                if range.abs.is_mounts() {
+                    return Seen::flawed("it looks at mounts, but not at those of one volume only");
+                }
                 let outer = self.around.enter(&range.abs);
                 let body = self.judged(condition, &Here::At(range.abs.item()));
                 self.around.leave(outer, &range, body, false)

@@ -42,6 +42,10 @@ fn is_about(
         if let Some(why) = blocks.what_is_not_of_the_requester() {
             return Err(Unproven::new(place(policy, rule, path), why));
         }
+        if blocks.asks_namespace() && surroundings.namespace_object.is_none() {
+            let why = "a namespace that is not among the input may have any labels, and they decide";
+            return Err(Unproven::new(place(policy, rule, path), why));
+        }
     }
     Ok(rule.matches_request(request, &request.namespace_object(surroundings)))
 }
