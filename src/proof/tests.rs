@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::bits::Bits;
 use super::*;
 use crate::admission::{Operation, Verdict};
 use crate::cluster::Cluster;

@@ -85,15 +85,21 @@ impl<'a> Conditions<'a> {
         said
     }
 
-    /// What it takes for preconditions to hold.
-    pub fn truth_of(&mut self, preconditions: &'a Preconditions, rule: &str) -> Result<Truth, Unproven> {
+    /// What it takes for preconditions to hold, but for some of those that must all hold.
+    pub fn truth_of(
+        &mut self,
+        preconditions: &'a Preconditions,
+        left_out: &[&'a Condition],
+        rule: &str,
+    ) -> Result<Truth, Unproven> {
         let mut all = Vec::new();
         if let Some(any) = preconditions.any() {
             let any: Result<Vec<Truth>, Unproven> =
                 any.iter().map(|condition| self.condition(condition, rule)).collect();
             all.push(Truth::any(any?));
         }
-        for condition in preconditions.all() {
+        let is_in = |condition: &&Condition| !left_out.iter().any(|out| std::ptr::eq(*out, *condition));
+        for condition in preconditions.all().iter().filter(is_in) {
             all.push(self.condition(condition, rule)?);
         }
         Ok(Truth::all(all))

@@ -40,7 +40,7 @@ impl<'a> Judged<'a> {
         let mut said = SymbolicPolicies::new(Dialect::SERVER, asker.subject, asker.request_of, surroundings);
         let mut applies = Truth::Constant(false);
         if is_about {
-            applies = conditions.truth_of(&rule.preconditions, &place(policy, rule, "preconditions"))?;
+            applies = conditions.truth_of(&rule.preconditions, &[], &place(policy, rule, "preconditions"))?;
             let policies = policies.into_iter().flat_map(Policies::validating);
             said = said.with_validating(policies).map_err(|reason| in_rule((policy, rule), reason))?;
         }

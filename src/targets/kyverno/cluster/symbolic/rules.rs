@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 
 use super::conditions::Conditions;
+use super::look::{Look, closed_here};
 use super::patch::pieces;
 use super::{Asker, is_about, place};
 use crate::cel::policy::Surroundings;
-use crate::symbolic::{Answer, At, Node, Oracle, Stage, Statement, Step, Subject, Travelling, Truth, Unproven, merged};
+use crate::symbolic::{
+    Answer, At, Node, Oracle, Reads, Seen, Shape, Stage, Statement, Step, Subject, Travelling, Truth, Unproven, merged,
+};
 use crate::targets::cel_policies::stored::as_stored;
 use crate::targets::kyverno::cluster::mutate::Mutation;
+use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
 use crate::targets::kyverno::cluster::query::Problem;
 use crate::targets::kyverno::cluster::read::{Action, ClusterPolicy};
-use crate::targets::kyverno::cluster::substitute::told;
+use crate::targets::kyverno::cluster::substitute::{Variables, told};
 
 /// The rules, for one class of subjects.
 pub(in super::super::super) struct Rules<'a> {
@@ -22,9 +26,48 @@ pub(in super::super::super) struct Rules<'a> {
     request_of: fn(&Subject) -> crate::cel::policy::Request,
     conditions: Conditions<'a>,
     steps: Vec<Step>,
-    mutations: Vec<&'a Mutation>,
+    changes: Vec<Guarded<'a>>,
     /// Of each rule that is about the class: its preconditions, and its step.
     rules: Vec<(Truth, Option<usize>)>,
+}
+
+/// What a step does: a mutation, of the pods that meet conditions about nothing but what it writes.
+struct Guarded<'a> {
+    guards: Vec<&'a Condition>,
+    mutation: &'a Mutation,
+}
+
+impl Guarded<'_> {
+    /// The pod after it.
+    fn apply(&self, pod: &Json, variables: &mut Variables) -> Result<Json, Problem> {
+        for guard in &self.guards {
+            if !guard.holds(variables)? {
+                return Ok(pod.clone());
+            }
+        }
+        self.mutation.apply(pod, variables)
+    }
+}
+
+/// The conditions that ask about nothing but what a mutation of one piece reads and writes anyway. They belong to its step:
+/// beside it, each would double the ways of a pod.
+fn guards<'a>(preconditions: &'a Preconditions, pieces: &mut [Reads]) -> Vec<&'a Condition> {
+    let [piece] = pieces else { return Vec::new() };
+    let mut guards = Vec::new();
+    for condition in preconditions.all() {
+        let mut seen = Seen::default();
+        for query in condition.queries() {
+            let part = Look::default().judged(query, &closed_here());
+            seen.takes(&part);
+            seen.over = seen.over.join(part.over, Shape::and);
+        }
+        let is_about_it = !seen.reads.units.is_empty() && seen.reads.units.is_subset(&piece.units);
+        if is_about_it && seen.flaw.is_none() && !seen.reads.parents && seen.over.elements == Shape::Free {
+            piece.constants.extend(seen.reads.constants);
+            guards.push(condition);
+        }
+    }
+    guards
 }
 
 impl<'a> Rules<'a> {
@@ -40,7 +83,7 @@ impl<'a> Rules<'a> {
             request_of: asker.request_of,
             conditions: Conditions::new(&request),
             steps: Vec::new(),
-            mutations: Vec::new(),
+            changes: Vec::new(),
             rules: Vec::new(),
         };
         for rule in &policy.rules {
@@ -48,13 +91,15 @@ impl<'a> Rules<'a> {
             if !is_about((policy, rule), &request, &surroundings)? {
                 continue;
             }
-            let holds = own.conditions.truth_of(&rule.preconditions, &place(policy, rule, "preconditions"))?;
             let unproven = |(path, why): (String, String)| Unproven::new(place(policy, rule, &path), why);
-            let pieces = pieces(mutation).map_err(unproven)?;
+            let mut pieces = pieces(mutation).map_err(unproven)?;
+            let guards = guards(&rule.preconditions, &mut pieces);
+            let at = place(policy, rule, "preconditions");
+            let holds = own.conditions.truth_of(&rule.preconditions, &guards, &at)?;
             let step = (!pieces.is_empty()).then_some(own.steps.len());
             if step.is_some() {
                 own.steps.push(Step { rule: place(policy, rule, "mutate"), pieces });
-                own.mutations.push(mutation);
+                own.changes.push(Guarded { guards, mutation });
             }
             own.rules.push((holds, step));
         }
@@ -135,8 +180,8 @@ impl Stage for Rules<'_> {
     }
 
     fn stepped(&self, pod: &Json, step: usize) -> Answer<Option<Json>> {
-        let mutation = self.mutations.get(step).ok_or("there is no such step")?;
-        match mutation.apply(pod, &mut self.conditions.variables(pod)) {
+        let change = self.changes.get(step).ok_or("there is no such step")?;
+        match change.apply(pod, &mut self.conditions.variables(pod)) {
             Ok(patched) => {
                 let stored = as_stored(patched.clone());
                 match without_empty_annotations(patched) == stored {

@@ -1,0 +1,81 @@
+//! Whether two sides make the same of the pods that both admit, facet by facet.
+
+use super::bits::Bits;
+use super::formula::Formulas;
+use super::questions::image;
+use super::table::{Pods, Tabulation};
+use super::{Compares, Decided, Question, facet};
+use crate::modern;
+use crate::symbolic::{Answer, Node, Unproven};
+
+/// Both admit, and what results is not the same.
+pub(super) fn results_differ<'a>(
+    question: &Question<'_>,
+    mut first: Decided,
+    mut second: Decided,
+    formulas: &mut Formulas<'a>,
+    pods: &mut [Pods],
+) -> Result<Node, Unproven> {
+    let mut agree = Vec::new();
+    let mut known = std::collections::HashMap::new();
+    for one in first.outcomes.clone() {
+        for other in second.outcomes.clone() {
+            let mut same = Vec::new();
+            for (at, facet) in formulas.facets().iter().enumerate() {
+                let trail = |side: &Decided, at_state: usize| -> Vec<usize> {
+                    side.trails.get(at_state).and_then(|state| state.get(at)).cloned().unwrap_or_default()
+                };
+                let trails = (at, trail(&first, one.at.0), trail(&second, other.at.0));
+                let node = match known.get(&trails) {
+                    Some(node) => *node,
+                    None => {
+                        let Some(of_facet) = pods.get_mut(at) else { continue };
+                        let table = same_result(question, facet, &trails, (&mut first, &mut second), of_facet);
+                        let node = formulas.atom(at, table.map_err(|why| Unproven::new("the resulting pods", why))?);
+                        known.insert(trails, node);
+                        node
+                    }
+                };
+                same.push(node);
+            }
+            let same = formulas.all(&same);
+            let not_same = formulas.not(same);
+            let differ = formulas.all(&[one.when, other.when, not_same]);
+            agree.push(formulas.not(differ));
+        }
+    }
+    let agree = formulas.all(&agree);
+    Ok(formulas.not(agree))
+}
+
+/// In which cells both sides make the same of a facet.
+fn same_result(
+    question: &Question<'_>,
+    facet: &facet::Facet,
+    (at, one, other): &(usize, Vec<usize>, Vec<usize>),
+    (first, second): (&mut Decided, &mut Decided),
+    pods: &mut Pods,
+) -> Answer<Bits> {
+    let with_annotation = question.compares == Compares::PodsAndAnnotation;
+    let mut test = |pods: &mut Pods, pod: usize| {
+        let first = image(question.first, (*at, &facet.units), one, pods, pod, &mut first.answers)?;
+        let second = image(question.second, (*at, &facet.units), other, pods, pod, &mut second.answers)?;
+        let (Some(first), Some(second)) = (first, second) else { return Ok(true) };
+        Ok(first == second
+            || pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
+    };
+    Tabulation { facet, pods, place: &question.place, test: &mut test }.table()
+}
+
+impl Pods {
+    /// The number of what a pod is in today's terms.
+    fn in_todays_terms(&mut self, pod: usize, with_annotation: bool) -> usize {
+        if let Some(known) = self.today.get(&pod) {
+            return *known;
+        }
+        let today = modern::in_todays_terms(self.get(pod), with_annotation);
+        let number = self.number(today);
+        self.today.insert(pod, number);
+        number
+    }
+}
