@@ -4,6 +4,7 @@
 //! Everything is read off the text of the rules, as it is evaluated. What is not seen to be a for-all, or to act on each
 //! part of the pod by itself, makes the answer unproven, with the rule and its path.
 
+mod calls;
 mod conditions;
 mod judged;
 mod look;
