@@ -73,7 +73,9 @@ impl Pods {
         if let Some(known) = self.today.get(&pod) {
             return *known;
         }
-        let today = modern::in_todays_terms(self.get(pod), with_annotation);
+        let mut today = modern::in_todays_terms(self.get(pod), with_annotation);
+        // Pods are told apart by their text, and in what order something was written is no difference.
+        today.sort_all_objects();
         let number = self.number(today);
         self.today.insert(pod, number);
         number
