@@ -4,6 +4,7 @@ use super::bits::Bits;
 use super::*;
 use crate::admission::{Operation, Verdict};
 use crate::cluster::Cluster;
+use crate::modern;
 use crate::pod_view::PodView;
 use crate::rbac::{PolicySet, RbacOptions};
 use crate::release::Release;
