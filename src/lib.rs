@@ -41,6 +41,7 @@ pub mod pod_view;
 pub mod proof;
 pub mod psp;
 pub mod rbac;
+mod rego;
 pub mod relation;
 pub mod release;
 pub mod removal;

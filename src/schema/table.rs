@@ -85,6 +85,44 @@ impl StructId {
     }
 }
 
+/// The JSON types that programs tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum JsonType {
+    /// `true` or `false`.
+    Bool,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// A list.
+    List,
+    /// An object, or a map.
+    Object,
+}
+
+/// The JSON types that a value at this path below an object may have, `[]` standing for the items of a list; `None` if no
+/// release knows the path, so that a server drops what stands there.
+pub(crate) fn json_types(of: StructId, path: &[String]) -> Option<&'static [JsonType]> {
+    let mut at = &Shape::Struct(of);
+    for step in path {
+        at = match at {
+            Shape::Struct(id) => &id.get().field(step)?.of.shape,
+            Shape::Map(values) => &values.shape,
+            Shape::List(items) if step == "[]" => &items.shape,
+            _ => return None,
+        };
+    }
+    Some(match at {
+        Shape::Bool => &[JsonType::Bool],
+        Shape::Int32 | Shape::Int64 => &[JsonType::Number],
+        Shape::String | Shape::Time | Shape::Bytes => &[JsonType::Text],
+        Shape::Quantity | Shape::IntOrString => &[JsonType::Number, JsonType::Text],
+        Shape::Any => &[JsonType::Bool, JsonType::Number, JsonType::Text, JsonType::List, JsonType::Object],
+        Shape::List(_) => &[JsonType::List],
+        Shape::Map(_) | Shape::Struct(_) => &[JsonType::Object],
+    })
+}
+
 struct Table {
     structs: Vec<Struct>,
     names: BTreeMap<&'static str, StructId>,
