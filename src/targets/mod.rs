@@ -225,13 +225,17 @@ pub struct WorkloadRequest<'a> {
 /// Who stands for anybody whom no binding names: an engine never sees a request without a user.
 const ANYBODY: &str = "anybody-else";
 
+/// A requester's name.
+fn user_or_anybody(user: &str) -> &str {
+    if user.is_empty() { ANYBODY } else { user }
+}
+
 impl<'a> From<&'a PodRequest> for AdmissionRequest<'a> {
     fn from(request: &'a PodRequest) -> Self {
-        let user = request.requester.user.as_str();
         Self {
             namespace: &request.namespace,
             name: &request.name,
-            user: if user.is_empty() { ANYBODY } else { user },
+            user: user_or_anybody(&request.requester.user),
             groups: &request.requester.groups,
             operation: request.operation,
             subresource: &request.subresource,

@@ -47,6 +47,11 @@ impl Answers {
         Self { program, parameters, usable: Kept::new(), answers: Kept::new(), sets: Mutex::default() }
     }
 
+    /// What is asked, and the parameters it is asked with.
+    pub(super) fn asked(&self) -> (&Program, &RegoValue) {
+        (&self.program, &self.parameters)
+    }
+
     /// The violations of a request for the pod, which is as the API server writes it.
     pub(super) fn violations(&self, request: &AdmissionRequest<'_>, pod: &Value) -> Arc<[Violation]> {
         let key = self.key(request, pod).unwrap_or_else(|| Key::Whole(review(request, pod).to_string()));
@@ -62,6 +67,13 @@ impl Answers {
         let part = |pointer| Parts(pod.pointer(pointer).unwrap_or(&Value::Null));
         let pod = [part("/metadata/annotations"), part("/spec")];
         Some(Key::Known { usable, requester_unknown, pod: serde_json::to_string(&pod).ok()? })
+    }
+
+    /// What tells subjects apart of whom the template of this project judges a CREATE; `None` for another template.
+    pub(super) fn situation(&self, request: &AdmissionRequest<'_>, pod: &Value) -> Option<String> {
+        let requester_unknown = request.user.is_empty() && request.groups.is_empty();
+        let usable = || self.usable_policies(request, pod);
+        self.program.is_own().then(|| format!("{requester_unknown} {:?}", usable()))
     }
 
     /// The policies that the template finds usable, which depends on who asks and where alone.

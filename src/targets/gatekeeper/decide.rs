@@ -10,25 +10,27 @@ use super::judge::Judge;
 use super::matching::{Fit, Subject, labels_of};
 use super::mutators::{Mutator, apply_all};
 use super::review::as_written;
+use super::side::{GatekeeperSide, Situation};
 use super::template::{Template, Violation};
 use super::text_at;
 use crate::admission::Operation;
 use crate::modern;
+use crate::symbolic::{Side, Situations, Subject as Symbolic, Unproven};
 use crate::targets::{AdmissionRequest, Decider, TargetVerdict, Unsupported};
 
 /// Templates, constraints and mutators, ready to run.
 pub struct Documents {
-    constraints: Vec<Judge>,
-    mutators: Vec<Mutator>,
-    namespaces: BTreeMap<String, Namespace>,
+    pub(super) constraints: Vec<Judge>,
+    pub(super) mutators: Vec<Mutator>,
+    pub(super) namespaces: BTreeMap<String, Namespace>,
     unsupported: Vec<Unsupported>,
-    validates_pods: bool,
+    pub(super) validates_pods: bool,
 }
 
 /// A namespace that is known.
-struct Namespace {
+pub(super) struct Namespace {
     object: Value,
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 impl Documents {
@@ -127,6 +129,14 @@ impl Decider for Documents {
 
     fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
+    }
+
+    fn side(&self, subject: &Symbolic) -> Result<Box<dyn Side + '_>, Unproven> {
+        Ok(Box::new(GatekeeperSide::new(self, subject)?))
+    }
+
+    fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        Some(Box::new(Situation::new(self, namespace)))
     }
 }
 

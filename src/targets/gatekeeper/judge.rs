@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use regorus::Value as RegoValue;
 use serde_json::Value;
 
 use super::answers::Answers;
@@ -32,6 +33,22 @@ impl Judge {
             Code::Native(native) => Engine::Native(native.bound(&constraint.document)),
         };
         Self { constraint, engine }
+    }
+
+    /// The program in Rego with its parameters; `None` for a template in CEL.
+    pub(super) fn rego(&self) -> Option<(&Program, &RegoValue)> {
+        match &self.engine {
+            Engine::Rego(answers) => Some(answers.asked()),
+            Engine::Native(_) => None,
+        }
+    }
+
+    /// What tells subjects apart, where that is known without looking through the program.
+    pub(super) fn situation(&self, request: &AdmissionRequest<'_>, pod: &Value) -> Option<String> {
+        match &self.engine {
+            Engine::Rego(answers) => answers.situation(request, pod),
+            Engine::Native(_) => None,
+        }
     }
 
     /// What is wrong with the pod, and what could not be evaluated.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rbac::selector::selects;
+use crate::symbolic::{Constant, Reads, Unit};
 
 /// A `spec.match`, read once.
 #[derive(Debug, Default)]
@@ -98,6 +99,41 @@ impl Match {
             (Some(selector), Some(labels)) if selects(selector, labels) => Fit::Yes,
             (Some(_), Some(_)) => Fit::No,
         }
+    }
+
+    /// The namespaces that are named, also by the beginning or the end of their names.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let named = self.namespaces.iter().flatten().chain(&self.excluded_namespaces);
+        named.map(|pattern| pattern.trim_matches('*'))
+    }
+
+    /// What of the pod decides whether it is looked at; `None` if nothing does.
+    ///
+    /// # Errors
+    /// What is not understood for all pods.
+    pub(super) fn reads(&self) -> Result<Option<Reads>, String> {
+        if self.name.is_some() {
+            return Err("it matches pods by their names".to_owned());
+        }
+        let Some(selector) = &self.label_selector else { return Ok(None) };
+        let mut reads = Reads::default();
+        let mut read = |key: &str, values: &[String]| {
+            let unit = Unit::Pod(["metadata", "labels", key].map(str::to_owned).to_vec());
+            let constants = values.iter().map(|value| Constant {
+                unit: unit.clone(),
+                within: Vec::new(),
+                value: value.as_str().into(),
+            });
+            reads.constants.extend(constants);
+            reads.units.insert(unit);
+        };
+        for (key, value) in selector.match_labels.iter().flatten() {
+            read(key, std::slice::from_ref(value));
+        }
+        for requirement in selector.match_expressions.iter().flatten() {
+            read(&requirement.key, requirement.values.as_deref().unwrap_or_default());
+        }
+        Ok(Some(reads).filter(|reads| !reads.units.is_empty()))
     }
 
     fn fits_name(&self, pod: &Value) -> bool {

@@ -29,6 +29,7 @@ mod native;
 mod notes;
 mod review;
 mod schema;
+mod side;
 mod suite;
 mod template;
 

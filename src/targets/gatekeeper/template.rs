@@ -73,6 +73,11 @@ impl Program {
         self.is_own
     }
 
+    /// The interpreter with the program, and the program's package.
+    pub(super) fn parts(&self) -> (&Engine, &str) {
+        (&self.engine, &self.package)
+    }
+
     /// The violations of a review, sorted. An error of the evaluation counts as one, as it does in Gatekeeper from 3.12.
     pub(super) fn violations(&self, input: RegoValue) -> Vec<Violation> {
         let found = match self.rule("violation", input) {

@@ -5,10 +5,12 @@
 mod apply;
 mod emit;
 mod location;
+mod reach;
 mod read;
 mod scope;
 
 pub(super) use emit::mutators;
+pub(super) use reach::pieces;
 pub(super) use read::Mutator;
 
 use serde_json::Value;

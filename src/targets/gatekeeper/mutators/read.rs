@@ -67,8 +67,13 @@ impl Mutator {
         }))
     }
 
+    /// Which pods it changes.
+    pub(in super::super) fn matches(&self) -> &Match {
+        &self.matches
+    }
+
     /// Whether the mutator runs on this operation.
-    pub(super) fn runs_on(&self, operation: Operation) -> bool {
+    pub(in super::super) fn runs_on(&self, operation: Operation) -> bool {
         let fits = |listed: &String| listed == "*" || listed == operation.name();
         self.operations.is_empty() || self.operations.iter().any(fits)
     }
