@@ -106,7 +106,10 @@ fn capability_lists(lists: &[Value]) -> Vec<Value> {
 /// Adds values around a constant of some text, unless values have it already.
 fn add_constant(constant: &Constant, values: &mut Vec<Value>) {
     let known = values.iter().any(|value| holds_at(value, &constant.within, &constant.value));
-    if known {
+    let retold = || constant.value.as_str().map(retold).unwrap_or_default().into_iter().map(Value::from).collect();
+    // What the sides' own axes have around a constant is enough, but for what they do not take apart.
+    let around: Vec<Value> = if known { retold() } else { around(&constant.value) };
+    if around.is_empty() {
         return;
     }
     if constant.unit == capabilities_unit() {
@@ -120,7 +123,7 @@ fn add_constant(constant: &Constant, values: &mut Vec<Value>) {
     if !constant.within.is_empty() {
         bases.extend(values.iter().filter(|value| value.is_object()).take(MOST_BASES).cloned());
     }
-    for value in around(&constant.value) {
+    for value in around {
         values.extend(bases.iter().map(|base| with(base, &constant.within, value.clone())));
     }
 }
@@ -152,10 +155,23 @@ fn around(value: &Value) -> Vec<Value> {
         Value::String(text) => {
             let mut shorter = text.clone();
             shorter.pop();
-            [text.clone(), format!("{text}x"), format!("{text}/x"), shorter, "other".to_owned()].map(Value::from).into()
+            let forms = [text.clone(), format!("{text}x"), format!("{text}/x"), shorter, "other".to_owned()];
+            forms.into_iter().chain(retold(text)).map(Value::from).collect()
         }
         other => vec![other.clone()],
     }
+}
+
+/// A text in parts, such as an SELinux level, told otherwise: with another beginning as long as its own, in the opposite
+/// order, with a part more, less or twice.
+fn retold(text: &str) -> Vec<String> {
+    let Some((head, rest)) = text.split_once(':') else { return Vec::new() };
+    let parts: Vec<&str> = rest.split(',').collect();
+    let reversed: Vec<&str> = parts.iter().rev().copied().collect();
+    let (fewer, last) = (parts.get(1..).unwrap_or_default(), parts.last().copied().unwrap_or_default());
+    let lists = [reversed.join(","), format!("{rest},x"), fewer.join(","), format!("{rest},{last}")];
+    let other = "x".repeat(head.len());
+    lists.into_iter().map(|list| format!("{head}:{list}")).chain([format!("{other}:{rest}"), rest.to_owned()]).collect()
 }
 
 /// Something of each type, for units of which only the presence counts.
