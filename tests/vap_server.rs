@@ -56,7 +56,7 @@ fn a_server_decides_as_the_evaluator_says() {
     let recorded = cases.len();
     let (files, origin) = corpus();
     cases.extend(files.iter().enumerate().map(|(index, file)| {
-        let case = corpus_case(file, takes_all() || index % 8 == 0);
+        let case = corpus_case(file, index, takes_all() || index % 8 == 0);
         server_case(&case, if index % 2 == 0 { RbacMode::Live } else { RbacMode::Frozen })
     }));
     let example = cases.len();
@@ -123,7 +123,7 @@ fn server_case_with(case: &Value, options: Options) -> Value {
 }
 
 /// A file of the corpus: its policies and wiring, its own pods, and some around the policies' limits where wanted.
-fn corpus_case(file: &CorpusFile, limits: bool) -> Value {
+fn corpus_case(file: &CorpusFile, number: usize, limits: bool) -> Value {
     const GIVEN: usize = 8;
     const LIMITS: usize = 16;
     let sides = Sides::read(std::slice::from_ref(&file.path));
@@ -138,7 +138,7 @@ fn corpus_case(file: &CorpusFile, limits: bool) -> Value {
     json!({
         "id": file.name,
         "objects": objects.map(|object| object.value.clone()).collect::<Vec<_>>(),
-        "requests": some.enumerate().map(|(index, request)| named(request_json(request), index)).collect::<Vec<_>>(),
+        "requests": some.enumerate().map(|(index, request)| named(request_json(request), &format!("r{number}-{index}"))).collect::<Vec<_>>(),
     })
 }
 
@@ -166,13 +166,13 @@ fn request_json(request: &PodRequest) -> Value {
     json
 }
 
-/// The request under a name of its own: old pods are all stored at once.
-fn named(mut request: Value, index: usize) -> Value {
+/// The request under a name of its own: old pods are all stored at once, those of other cases too.
+fn named(mut request: Value, name: &str) -> Value {
     let is_update = request.get("oldPod").is_some();
     for which in ["pod", "oldPod"] {
         let metadata = request.pointer_mut(&format!("/{which}/metadata")).and_then(Value::as_object_mut);
         if let Some(metadata) = metadata.filter(|metadata| is_update || metadata.contains_key("name")) {
-            metadata.insert("name".to_owned(), json!(format!("r{index}")));
+            metadata.insert("name".to_owned(), json!(name));
         }
     }
     request
