@@ -103,22 +103,34 @@ impl Input {
     /// those around every limit.
     pub fn refute(&self, target: &dyn Target, documents: &[Value], options: &Options) -> Findings {
         let decider = self.read_back(target, documents, options);
-        assert_eq!(decider.unsupported(), [], "documents that cannot be evaluated refute nothing");
-        let proofs = against_policies(&self.cluster, decider.as_ref(), &self.namespaces, terms(target, options));
-        let mut findings = Findings { witnesses: Vec::new(), of_all_pods: true, reasons: Vec::new() };
-        for ClassProof { class, proof } in proofs {
-            findings.of_all_pods &= proof.reasons.is_empty();
-            findings.reasons.extend(proof.reasons.iter().map(ToString::to_string));
-            let witness = |(_, pod)| self.witness(decider.as_ref(), request(&class.subject, pod), target, options);
-            findings.witnesses.extend(proof.witnesses.into_iter().map(|pod| witness(pod).expect("a witness replays")));
-        }
+        let mut findings = self.prove(target, decider.as_ref(), options);
         if !findings.of_all_pods {
-            let requests = self.requests(options).into_par_iter();
-            let created = requests.filter(|request| request.operation == Operation::Create);
+            let created = self.created(options).into_par_iter();
             let more = created.filter_map(|request| self.witness(decider.as_ref(), request, target, options));
             findings.witnesses.extend(more.collect::<Vec<_>>());
         }
         findings
+    }
+
+    /// How what was read back differs from the cluster, as far as that can be proved.
+    pub fn prove(&self, target: &dyn Target, decider: &dyn Decider, options: &Options) -> Findings {
+        assert_eq!(decider.unsupported(), [], "documents that cannot be evaluated refute nothing");
+        let proofs = against_policies(&self.cluster, decider, &self.namespaces, terms(target, options));
+        let mut findings = Findings { witnesses: Vec::new(), of_all_pods: true, reasons: Vec::new() };
+        for ClassProof { class, proof } in proofs {
+            findings.of_all_pods &= proof.reasons.is_empty();
+            findings.reasons.extend(proof.reasons.iter().map(ToString::to_string));
+            let witness = |(_, pod)| self.witness(decider, request(&class.subject, pod), target, options);
+            findings.witnesses.extend(proof.witnesses.into_iter().map(|pod| witness(pod).expect("a witness replays")));
+        }
+        findings
+    }
+
+    /// The requests on which a wrong translation may show itself, as far as they create pods.
+    pub fn created(&self, options: &Options) -> Vec<PodRequest> {
+        let mut requests = self.requests(options);
+        requests.retain(|request| request.operation == Operation::Create);
+        requests
     }
 
     /// The request, if both sides do not agree on it.
