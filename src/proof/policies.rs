@@ -11,9 +11,7 @@ use crate::cluster::Cluster;
 use crate::constraint::Axis;
 use crate::pod_view::{PSP_ANNOTATION, PodView};
 use crate::rbac::PolicySet;
-use crate::symbolic::{
-    Answer, At, Node, Oracle, Outcome, Reads, Side, Statement, Step, Unit, Unproven, validated_units,
-};
+use crate::symbolic::{Answer, At, Node, Oracle, Outcome, Reads, Side, Statement, Step, Unit, Unproven, validation};
 
 /// The policies of a cluster that a class of subjects may use.
 pub struct UsablePolicies<'a> {
@@ -49,9 +47,8 @@ impl<'a> UsablePolicies<'a> {
             side.add_policy(policy);
         }
         if !side.policies.is_empty() {
-            for units in validated_units() {
-                let reads = Reads { units: units.into_iter().collect(), ..Reads::default() };
-                side.add(Asked::Valid, Statement { rule: "API validation".to_owned(), reads });
+            for statement in validation() {
+                side.add(Asked::Valid, statement);
             }
         }
         side

@@ -13,7 +13,7 @@ mod unit;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::constraint::Axis;
 pub(crate) use quantifier::Around;
@@ -22,7 +22,8 @@ pub(crate) use shape::{Over, Shape};
 pub(crate) use stages::{Shifted, merged};
 pub use stages::{Stage, Stages, Travelling};
 pub(crate) use truth::Truth;
-pub(crate) use unit::{CONTAINER_LISTS, validated_units, with};
+use unit::validated_units;
+pub(crate) use unit::{CONTAINER_LISTS, with};
 pub use unit::{Named, Unit};
 
 /// What a statement or one piece of a step depends on.
@@ -153,6 +154,23 @@ pub trait Situations {
     fn mentioned(&self) -> BTreeSet<String>;
 }
 
+impl Subject {
+    /// The smallest pod that the subject can create.
+    pub(crate) fn smallest_pod(&self) -> Value {
+        json!({"metadata": {"name": "p", "namespace": self.namespace}, "spec": {
+            "serviceAccountName": self.account, "serviceAccount": self.account,
+            "containers": [{"name": "c0", "image": "image"}]}})
+    }
+}
+
+/// What API validation says of pods that were filled in, one statement for what it looks at together.
+pub(crate) fn validation() -> impl Iterator<Item = Statement> {
+    validated_units().into_iter().map(|units| Statement {
+        rule: "API validation".to_owned(),
+        reads: Reads { units: units.into_iter().collect(), ..Reads::default() },
+    })
+}
+
 /// What a statement says of a pod, or a step makes of it.
 pub type Answer<T> = Result<T, String>;
 
@@ -163,7 +181,9 @@ pub trait Side {
     /// The steps that the side can take.
     fn steps(&self) -> &[Step];
     /// Values that matter besides the statements' constants.
-    fn axes(&self) -> Vec<Axis>;
+    fn axes(&self) -> Vec<Axis> {
+        Vec::new()
+    }
     /// How the side sees a pod: what it is given by the other questions.
     fn view(&self, pod: &Value) -> Value {
         pod.clone()

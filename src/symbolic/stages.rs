@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Answer, At, Node, Oracle, Outcome, Side, Situations, Statement, Step, Subject, Unproven};
-use crate::constraint::Axis;
 
 /// Pods on their way: of which a formula holds, and where they are.
 pub type Travelling = (Node, At);
@@ -80,10 +79,6 @@ impl Side for Stages<'_> {
 
     fn steps(&self) -> &[Step] {
         &self.steps
-    }
-
-    fn axes(&self) -> Vec<Axis> {
-        Vec::new()
     }
 
     fn view(&self, pod: &Value) -> Value {

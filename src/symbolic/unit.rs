@@ -21,7 +21,7 @@ pub enum Unit {
 }
 
 /// What API validation looks at together, as far as filling in can make it refuse a pod.
-pub(crate) fn validated_units() -> [Vec<Unit>; 6] {
+pub(super) fn validated_units() -> [Vec<Unit>; 6] {
     [
         ["privileged", "allowPrivilegeEscalation", "capabilities"].map(Unit::context).to_vec(),
         vec![Unit::context("runAsUser")],

@@ -2,23 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::stored::{as_stored, cel_request, prepare_for_create};
 use crate::admission::Operation;
 use crate::cel::policy::Request;
 use crate::modern;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
-use crate::symbolic::{
-    Answer, Oracle, Reads, Stage, Statement, Step, Subject, Travelling, Unit, Unproven, validated_units,
-};
+use crate::symbolic::{Answer, Oracle, Reads, Stage, Statement, Step, Subject, Travelling, Unit, Unproven, validation};
 use crate::targets::AdmissionRequest;
 
 /// A subject's request for the smallest pod.
 pub(in crate::targets) fn smallest_request(subject: &Subject) -> Request {
-    let pod = json!({"metadata": {"name": "p", "namespace": subject.namespace}, "spec": {
-        "serviceAccountName": subject.account, "serviceAccount": subject.account,
-        "containers": [{"name": "c0", "image": "image"}]}});
+    let pod = subject.smallest_pod();
     cel_request(&AdmissionRequest {
         namespace: &subject.namespace,
         name: "p",
@@ -50,11 +46,7 @@ pub(in crate::targets) struct Server {
 impl Server {
     /// With the validation of pods, or without.
     pub(in crate::targets) fn new(validates: bool) -> Self {
-        let statement = |units: Vec<Unit>| Statement {
-            rule: "API validation".to_owned(),
-            reads: Reads { units: units.into_iter().collect(), ..Reads::default() },
-        };
-        let statements = if validates { validated_units().into_iter().map(statement).collect() } else { Vec::new() };
+        let statements = if validates { validation().collect() } else { Vec::new() };
         Self { statements, steps: vec![preparation()] }
     }
 }

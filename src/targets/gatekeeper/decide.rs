@@ -135,8 +135,8 @@ impl Decider for Documents {
         Ok(Box::new(GatekeeperSide::new(self, subject)?))
     }
 
-    fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        Some(Box::new(Situation::new(self, namespace)))
+    fn situations(&self, _namespace: &str) -> Option<Box<dyn Situations + '_>> {
+        Some(Box::new(Situation::new(self)))
     }
 }
 

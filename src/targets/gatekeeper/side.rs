@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value as RegoValue;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::constraint::Action;
 use super::decide::Documents;
@@ -12,11 +12,10 @@ use super::matching::{Fit, Match, Subject as Matched};
 use super::mutators::{apply_all, pieces};
 use super::review::{as_written, review};
 use crate::admission::Operation;
-use crate::constraint::Axis;
 use crate::modern;
 use crate::rego::{Split, Who, mentioned};
 use crate::symbolic::{
-    Answer, At, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Truth, Unproven, validated_units,
+    Answer, At, Oracle, Outcome, Side, Situations, Statement, Step, Subject, Truth, Unproven, validation,
 };
 use crate::targets::{AdmissionRequest, Decider};
 
@@ -93,7 +92,7 @@ impl<'a> GatekeeperSide<'a> {
     }
 
     fn add_mutators(&mut self) -> Result<(), Unproven> {
-        let smallest = smallest_pod(&self.subject);
+        let smallest = self.subject.smallest_pod();
         let mut fitting = Vec::new();
         for mutator in self.documents.mutators.iter().filter(|mutator| mutator.runs_on(Operation::Create)) {
             match self.fit(mutator.matches(), &smallest) {
@@ -110,9 +109,8 @@ impl<'a> GatekeeperSide<'a> {
         let pieces = pieces(fitting.into_iter())?;
         self.steps.push(Step { rule: "mutators".to_owned(), pieces });
         if self.documents.validates_pods {
-            for units in validated_units() {
-                let reads = Reads { units: units.into_iter().collect(), ..Reads::default() };
-                self.add(Asked::Valid, Statement { rule: "API validation".to_owned(), reads });
+            for statement in validation() {
+                self.add(Asked::Valid, statement);
             }
         }
         Ok(())
@@ -125,7 +123,7 @@ impl<'a> GatekeeperSide<'a> {
     }
 
     fn add_constraint(&mut self, judge: &'a Judge) -> Result<(), Unproven> {
-        let smallest = smallest_pod(&self.subject);
+        let smallest = self.subject.smallest_pod();
         let constraint = &judge.constraint;
         let document = format!("{}/{}", text(&constraint.document, "/kind"), constraint.name);
         let number = self.constraints.len();
@@ -196,12 +194,6 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     super::text_at(value, pointer).unwrap_or_default()
 }
 
-fn smallest_pod(subject: &Subject) -> Value {
-    json!({"metadata": {"name": "p", "namespace": subject.namespace}, "spec": {
-        "serviceAccountName": subject.account, "serviceAccount": subject.account,
-        "containers": [{"name": "c0", "image": "image"}]}})
-}
-
 fn request<'r>(subject: &'r Subject, pod: &'r Value) -> AdmissionRequest<'r> {
     AdmissionRequest {
         namespace: &subject.namespace,
@@ -222,10 +214,6 @@ impl Side for GatekeeperSide<'_> {
 
     fn steps(&self) -> &[Step] {
         &self.steps
-    }
-
-    fn axes(&self) -> Vec<Axis> {
-        Vec::new()
     }
 
     fn view(&self, pod: &Value) -> Value {
@@ -287,7 +275,7 @@ pub(super) struct Situation<'a> {
 }
 
 impl<'a> Situation<'a> {
-    pub(super) fn new(documents: &'a Documents, _namespace: &str) -> Self {
+    pub(super) fn new(documents: &'a Documents) -> Self {
         Self { documents }
     }
 }
@@ -295,7 +283,7 @@ impl<'a> Situation<'a> {
 impl Situation<'_> {
     /// What one constraint says of a subject.
     fn of_constraint(&self, judge: &Judge, subject: &Subject) -> String {
-        let pod = smallest_pod(subject);
+        let pod = subject.smallest_pod();
         if let Some(known) = judge.situation(&request(subject, &pod), &pod) {
             return known;
         }
@@ -309,7 +297,7 @@ impl Situation<'_> {
 
 impl Situations for Situation<'_> {
     fn of(&self, subject: &Subject) -> Vec<u8> {
-        let pod = smallest_pod(subject);
+        let pod = subject.smallest_pod();
         let side = GatekeeperSide::empty(self.documents, subject);
         let mutators = self.documents.mutators.iter().map(|mutator| side.fit(mutator.matches(), &pod));
         let fits: Vec<Fit> = mutators.collect();

@@ -9,7 +9,6 @@ use super::decide::PsaDecider;
 use super::evaluate::PsaPod;
 use super::level::LevelVersion;
 use super::registry::{REGISTRY, members};
-use crate::constraint::Axis;
 use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION};
 use crate::symbolic::{
     Answer, At, Constant, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven,
@@ -69,10 +68,6 @@ impl Side for PsaSide<'_> {
 
     fn steps(&self) -> &[Step] {
         &[]
-    }
-
-    fn axes(&self) -> Vec<Axis> {
-        Vec::new()
     }
 
     fn holds(&self, pod: &Value, statements: &[usize]) -> Vec<Answer<bool>> {
