@@ -80,9 +80,20 @@ impl<'a> Compiler<'_, 'a> {
         if self.pinned.contains_key(&**name) { None } else { self.program_named(name) }
     }
 
+    /// Looks through an expression. What it shows of variables is kept.
+    pub(super) fn look_through(&mut self, look: impl FnOnce(&mut Look<'_>) -> Seen) -> Seen {
+        let key = (self.run, self.pinned.clone());
+        let known = self.own.looked.remove(&key).unwrap_or_default();
+        let mut looking = Look::new(self.variables(), &self.pinned, known);
+        let seen = look(&mut looking);
+        let known = looking.known();
+        self.own.looked.insert(key, known);
+        seen
+    }
+
     /// Whether an expression does not depend on the pod.
-    pub(super) fn is_closed(&self, node: &Node) -> bool {
-        let seen = Look::new(self.variables(), &self.pinned).at_value(node);
+    pub(super) fn is_closed(&mut self, node: &Node) -> bool {
+        let seen = self.look_through(|look| look.at_value(node));
         seen.flaw.is_none() && seen.reads == Reads::default()
     }
 
@@ -94,7 +105,7 @@ impl<'a> Compiler<'_, 'a> {
         {
             return Ok(known.clone());
         }
-        let seen = Look::new(self.variables(), &self.pinned).at_value(node);
+        let seen = self.look_through(|look| look.at_value(node));
         let truth = if seen.flaw.is_none() && seen.reads == Reads::default() {
             Truth::Constant(self.closed(node, mode)?)
         } else {

@@ -27,6 +27,7 @@ use compiler::Asked;
 pub use dialect::Dialect;
 use evaluate::Patch;
 use invocation::Invocation;
+use look::Known;
 use runs::Run;
 
 /// Policies, for the requests of one class of subjects: those that mutate, then those that validate.
@@ -43,6 +44,8 @@ pub struct SymbolicPolicies<'a> {
     steps: Vec<Step>,
     patches: Vec<Patch<'a>>,
     known: HashMap<(usize, usize, bool), Truth>,
+    /// What variables look at, in each run and with these values given.
+    looked: HashMap<(usize, BTreeMap<String, Json>), Known>,
     closed: Vec<Closed<'a>>,
     mentioned: BTreeSet<String>,
     /// Some statement depends on who asks.
@@ -78,6 +81,7 @@ impl<'a> SymbolicPolicies<'a> {
             steps: Vec::new(),
             patches: Vec::new(),
             known: HashMap::new(),
+            looked: HashMap::new(),
             closed: Vec::new(),
             mentioned: BTreeSet::new(),
             depends_on_subject: false,

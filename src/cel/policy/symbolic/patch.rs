@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::compiler::Compiler;
-use super::look::Look;
 use super::truth::Mode;
 use crate::cel::ast::{Field, Kind, MacroKind, Node};
 use crate::symbolic::{Abs, Named, Path, Reads, Seen, Shape, Truth, Unit, Unproven};
@@ -137,14 +136,15 @@ impl<'a> Compiler<'_, 'a> {
 
     /// A part of a patch: nothing in it may depend on other elements than the one at hand.
     fn look(&mut self, node: &'a Node) -> Result<Seen, Unproven> {
-        let pinned = self.pinned.clone();
-        let seen = Look::new(self.variables(), &pinned).at(node);
+        let seen = self.look_through(|look| look.at(node));
         self.checked(seen)
     }
 
     fn look_with(&mut self, node: &'a Node, local: (Arc<str>, Abs)) -> Result<Seen, Unproven> {
-        let pinned = self.pinned.clone();
-        let seen = Look::new(self.variables(), &pinned).with_local(local).at(node);
+        let seen = self.look_through(|look| {
+            look.add_local(local);
+            look.at(node)
+        });
         self.checked(seen)
     }
 

@@ -17,25 +17,33 @@ use crate::symbolic::{Abs, Around, Named, Seen, Shape, Unit, is_capability_list}
 /// Variables of the macros around an expression.
 type Locals = Vec<(Arc<str>, Abs)>;
 
+/// What variables look at.
+pub(super) type Known = BTreeMap<String, Seen>;
+
 /// Looks through the expressions of one policy.
 pub(super) struct Look<'a> {
     pub variables: &'a Variables,
     /// Variables whose values are known.
     pub pinned: &'a BTreeMap<String, Json>,
-    known: BTreeMap<String, Seen>,
+    known: Known,
     locals: Locals,
     around: Around,
 }
 
 impl<'a> Look<'a> {
-    pub fn new(variables: &'a Variables, pinned: &'a BTreeMap<String, Json>) -> Self {
-        Self { variables, pinned, known: BTreeMap::new(), locals: Locals::new(), around: Around::default() }
+    /// `known` is what was found out about variables before.
+    pub fn new(variables: &'a Variables, pinned: &'a BTreeMap<String, Json>, known: Known) -> Self {
+        Self { variables, pinned, known, locals: Locals::new(), around: Around::default() }
+    }
+
+    /// What is known about variables now.
+    pub fn known(self) -> Known {
+        self.known
     }
 
     /// With a variable of a macro around the expression.
-    pub fn with_local(mut self, local: (Arc<str>, Abs)) -> Self {
+    pub fn add_local(&mut self, local: (Arc<str>, Abs)) {
         self.locals.push(local);
-        self
     }
 
     /// An expression whose value counts.
