@@ -57,7 +57,7 @@ pub(super) enum Kind {
 }
 
 /// One container, volume or item.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Element {
     pub edits: Vec<Edit>,
     pub volume: Option<Volume>,
@@ -116,9 +116,6 @@ impl Facet {
         let of = |wanted: fn(&Unit) -> bool| units.iter().filter(move |unit| wanted(unit)).cloned().collect::<Vec<_>>();
         let rows = rows(&of(|unit| matches!(unit, Unit::Pod(_))), values)?;
         let mut groups = vec![(Kind::Container, containers(&of(Unit::is_of_container), values)?)];
-        if units.iter().any(Unit::is_of_container) {
-            groups.push((Kind::InitContainer, containers(&of(Unit::is_of_container), values)?));
-        }
         if units.contains(&Unit::Volume) {
             groups.push((Kind::Volume, volumes(values, units.contains(&Unit::Mount))));
         }
@@ -137,6 +134,9 @@ impl Facet {
             }
             facet.groups.push(Group { kind, elements });
         }
+        if facet.units.iter().any(Unit::is_of_container) {
+            unsound.extend(facet.add_init_containers(&unsound));
+        }
         if facet.size() > MOST_BITS {
             return Err(format!("there are {} cells to look at, more than {MOST_BITS}", facet.size()));
         }
@@ -149,6 +149,17 @@ impl Facet {
             }
         }
         Ok(facet)
+    }
+
+    /// Init containers are as sound as containers; gives their bits that stand for nothing.
+    fn add_init_containers(&mut self, unsound: &[usize]) -> Vec<usize> {
+        let of_containers = self.groups.iter().filter(|group| group.kind == Kind::Container);
+        let mut elements: Vec<Element> = of_containers.flat_map(|group| &group.elements).cloned().collect();
+        let shift = self.width;
+        elements.iter_mut().for_each(|element| element.first += shift);
+        self.width += elements.iter().map(Element::bits).sum::<usize>();
+        self.groups.push(Group { kind: Kind::InitContainer, elements });
+        unsound.iter().filter(|bit| **bit < shift).map(|bit| bit + shift).collect()
     }
 
     /// What the API server would not take stands for nothing. Looked at are each row, each element by itself, and each

@@ -37,6 +37,7 @@ mod elements;
 mod facet;
 mod formula;
 mod policies;
+mod projection;
 mod question;
 mod questions;
 mod results;

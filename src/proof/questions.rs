@@ -8,6 +8,7 @@ use super::assembly::Place;
 use super::bits::Bits;
 use super::facet::Facet;
 use super::formula::Formulas;
+use super::projection::Scope;
 use super::table::{Pods, Tabulation};
 use crate::symbolic::{Answer, At, Node, Oracle, Side, Unit, Unproven};
 
@@ -23,8 +24,8 @@ pub(super) struct Questions<'a, 'f> {
     place: &'a Place,
     formulas: &'f mut Formulas<'a>,
     pods: &'f mut AllPods,
-    /// The facet of each statement.
-    of_statement: Vec<usize>,
+    /// The facet of each statement, and what of it the statement depends on.
+    of_statement: Vec<(usize, Scope)>,
     /// The facets that each step changes.
     of_step: Vec<Vec<usize>>,
     /// Each state, as the trail of each facet.
@@ -45,14 +46,17 @@ impl<'a, 'f> Questions<'a, 'f> {
     pub fn new(side: &'a dyn Side, place: &'a Place, formulas: &'f mut Formulas<'a>, pods: &'f mut AllPods) -> Self {
         let facets = formulas.facets();
         let facet_of = |unit: &Unit| facets.iter().position(|facet| facet.units.contains(unit));
-        let of_statement = side
-            .statements()
-            .iter()
-            .map(|statement| statement.reads.units.iter().find_map(&facet_of).unwrap_or_default());
+        let of_statement = side.statements().iter().map(|statement| {
+            let facet = statement.reads.units.iter().find_map(&facet_of).unwrap_or_default();
+            (facet, facets.get(facet).map(|of| Scope::of(&statement.reads, of)).unwrap_or_default())
+        });
         let of_step = side.steps().iter().map(|step| {
             let touched = step.pieces.iter().flat_map(|piece| &piece.units).filter_map(&facet_of);
             let holders = step.pieces.iter().any(|piece| piece.parents);
-            let held = facets.iter().enumerate().filter(|(_, facet)| holders && facet.units.iter().any(has_holder));
+            let held = facets
+                .iter()
+                .enumerate()
+                .filter(|(_, facet)| holders && facet.units.iter().any(|unit| unit.holder().is_some()));
             let mut touched: Vec<usize> = touched.chain(held.map(|(at, _)| at)).collect();
             touched.sort_unstable();
             touched.dedup();
@@ -80,47 +84,60 @@ impl<'a, 'f> Questions<'a, 'f> {
         self.states.get(at.0).and_then(|state| state.get(facet)).cloned().unwrap_or_default()
     }
 
-    fn units(&self, facet: usize) -> &'a [Unit] {
-        let facets: &'a [Facet] = self.formulas.facets();
-        facets.get(facet).map(|facet| facet.units.as_slice()).unwrap_or_default()
+    /// What an answer that depends on `scope` at the end of a trail depends on at its beginning.
+    fn before(&self, trail: &Trail, facet: &Facet, scope: Scope) -> Scope {
+        let steps = trail.iter().rev().filter_map(|step| self.side.steps().get(*step));
+        steps.fold(scope, |scope, step| scope.before(step, facet))
     }
 
-    fn tabulate(&mut self, facet: usize, test: super::table::Test<'_>) -> Answer<Bits> {
+    fn tabulate(&mut self, facet: usize, scope: &Scope, test: super::table::Test<'_>) -> Answer<Bits> {
         let facets: &'a [Facet] = self.formulas.facets();
         let (Some(of), Some(pods)) = (facets.get(facet), self.pods.get_mut(facet)) else {
             return Err("it reads nothing".to_owned());
         };
-        Tabulation { facet: of, pods, place: self.place, test }.table()
+        let projection = &pods.projection(of, scope);
+        Tabulation { facet: of, pods, place: self.place, projection, test }.table()
     }
 
     /// In which cells a step leaves the pod as it is, and in which it succeeds.
     fn effect(&mut self, facet: usize, trail: &Trail, step: usize) -> Answer<(Bits, Bits)> {
+        let facets: &'a [Facet] = self.formulas.facets();
+        let of = facets.get(facet).ok_or("it reads nothing")?;
+        let (mut unchanged, mut succeeds) = (Bits::new(of.size(), true), Bits::new(of.size(), true));
+        let side = self.side;
+        let pieces = side.steps().get(step).into_iter().flat_map(|step| &step.pieces).map(|piece| Scope::of(piece, of));
+        for piece in Scope::apart(pieces) {
+            let (unchanged_by, succeeds_for) = self.effect_of(facet, trail, step, &piece)?;
+            unchanged.intersect(&unchanged_by);
+            succeeds.intersect(&succeeds_for);
+        }
+        of.normalise(&mut unchanged);
+        of.normalise(&mut succeeds);
+        Ok((unchanged, succeeds))
+    }
+
+    /// The same for what pieces of a step read and write together.
+    fn effect_of(&mut self, facet: usize, trail: &Trail, step: usize, pieces: &Scope) -> Answer<(Bits, Bits)> {
         let (side, trail) = (self.side, trail.clone());
+        let facets: &'a [Facet] = self.formulas.facets();
+        let of = facets.get(facet).ok_or("it reads nothing")?;
+        let scope = self.before(&trail, of, pieces.clone());
         let mut answers = std::mem::take(&mut self.answers);
-        let units = self.units(facet);
+        let units = of.units.as_slice();
         let before = |pods: &mut Pods, pod: usize, answers: &mut Answers| {
             image(side, (facet, units), &trail, pods, pod, answers)
         };
-        let unchanged = self.tabulate(facet, &mut |pods, pod| {
+        let unchanged = self.tabulate(facet, &scope, &mut |pods, pod| {
             let Some(from) = before(pods, pod, &mut answers)? else { return Ok(true) };
-            Ok(answers.stepped(side, (facet, units), pods, from, step)?.is_none_or(|to| to == from))
+            let to = answers.stepped(side, (facet, units), pods, from, step)?;
+            Ok(to.is_none_or(|to| pods.are_alike(from, to, &pieces.units)))
         });
-        let succeeds = self.tabulate(facet, &mut |pods, pod| {
+        let succeeds = self.tabulate(facet, &scope, &mut |pods, pod| {
             let Some(from) = before(pods, pod, &mut answers)? else { return Ok(true) };
             Ok(answers.stepped(side, (facet, units), pods, from, step)?.is_some())
         });
         self.answers = answers;
         Ok((unchanged?, succeeds?))
-    }
-}
-
-/// A container's security context and the annotations are made where they are absent.
-fn has_holder(unit: &Unit) -> bool {
-    match unit {
-        Unit::Container(path) => path.len() > 1,
-        Unit::ContainerAnnotation(_) => true,
-        Unit::Pod(path) => path.len() > 2,
-        Unit::Volume | Unit::Mount => false,
     }
 }
 
@@ -158,36 +175,40 @@ impl Answers {
         }
         let before = pods.get(pod);
         let view = self.views.entry((facet, pod)).or_insert_with(|| side.view(before));
-        let next: Answer<Option<Value>> = side.stepped(view, step).map(|after| {
+        let next: Answer<Option<Option<Value>>> = side.stepped(view, step).map(|after| {
             after.map(|after| {
-                let mut next = before.clone();
-                units.iter().for_each(|unit| unit.graft(&after, &mut next));
-                next
+                let differ = units.iter().any(|unit| !unit.is_same(&after, before));
+                differ.then(|| {
+                    let mut next = before.clone();
+                    units.iter().for_each(|unit| unit.graft(&after, &mut next));
+                    next
+                })
             })
         });
-        let next = next.map(|next| next.map(|next| pods.number(next)));
+        let next = next.map(|next| next.map(|next| next.map_or(pod, |next| pods.number(next))));
         self.images.insert((facet, pod, step), next.clone());
         next
     }
 
-    /// Whether a statement holds; the others about the facet are answered along with it.
+    /// Whether a statement holds; those that depend on the same are answered along with it.
     fn holds(
         &mut self,
         side: &dyn Side,
         facet: usize,
-        of_facet: &[usize],
+        alike: &[usize],
         pod: (usize, &Value),
         statement: usize,
     ) -> Answer<bool> {
-        let truths = self.truths.entry((facet, pod.0)).or_insert_with(|| {
+        let truths = self.truths.entry((facet, pod.0)).or_default();
+        if !truths.contains_key(&statement) {
             let view = self.views.entry((facet, pod.0)).or_insert_with(|| side.view(pod.1));
-            of_facet.iter().copied().zip(side.holds(view, of_facet)).collect()
-        });
+            truths.extend(alike.iter().copied().zip(side.holds(view, alike)));
+        }
         truths.get(&statement).cloned().unwrap_or_else(|| Err("it was not evaluated".to_owned()))
     }
 }
 
-impl Oracle for Questions<'_, '_> {
+impl<'a> Oracle for Questions<'a, '_> {
     fn constant(&mut self, truth: bool) -> Node {
         self.formulas.constant(truth)
     }
@@ -201,19 +222,23 @@ impl Oracle for Questions<'_, '_> {
     }
 
     fn ask(&mut self, at: At, statement: usize) -> Result<Node, Unproven> {
-        let facet = self.of_statement.get(statement).copied().unwrap_or_default();
+        let (facet, scope) = self.of_statement.get(statement).cloned().unwrap_or_default();
         let trail = self.trail(at, facet);
         let key = (facet, trail, statement);
         if let Some(known) = self.known.get(&key) {
             return Ok(*known);
         }
-        let of_facet: Vec<usize> =
-            self.of_statement.iter().enumerate().filter(|(_, of)| **of == facet).map(|(at, _)| at).collect();
+        let facets: &'a [Facet] = self.formulas.facets();
+        let rule = || self.side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();
+        let of = facets.get(facet).ok_or_else(|| Unproven::new(rule(), "it reads nothing"))?;
+        let all = self.of_statement.iter().enumerate();
+        let alike: Vec<usize> = all.filter(|(_, own)| **own == (facet, scope.clone())).map(|(at, _)| at).collect();
+        let scope = self.before(&key.1, of, scope);
         let mut answers = std::mem::take(&mut self.answers);
-        let (side, units) = (self.side, self.units(facet));
-        let table = self.tabulate(facet, &mut |pods, pod| {
+        let (side, units) = (self.side, of.units.as_slice());
+        let table = self.tabulate(facet, &scope, &mut |pods, pod| {
             let Some(pod) = image(side, (facet, units), &key.1, pods, pod, &mut answers)? else { return Ok(true) };
-            answers.holds(side, facet, &of_facet, (pod, pods.get(pod)), statement)
+            answers.holds(side, facet, &alike, (pod, pods.get(pod)), statement)
         });
         self.answers = answers;
         let rule = || self.side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();

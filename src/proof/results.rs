@@ -1,12 +1,18 @@
 //! Whether two sides make the same of the pods that both admit, facet by facet.
 
 use super::bits::Bits;
+use super::facet::Facet;
 use super::formula::Formulas;
+use super::projection::Scope;
 use super::questions::image;
 use super::table::{Pods, Tabulation};
-use super::{Compares, Decided, Question, facet};
+use super::{Compares, Decided, Question};
 use crate::modern;
-use crate::symbolic::{Answer, Node, Unproven};
+use crate::pod_view::APP_ARMOR_ANNOTATION;
+use crate::symbolic::{Answer, Node, Reads, Side, Step, Unit, Unproven};
+
+/// A facet, and what each side did to it.
+type Trails = (usize, Vec<usize>, Vec<usize>);
 
 /// Both admit, and what results is not the same.
 pub(super) fn results_differ<'a>(
@@ -26,16 +32,14 @@ pub(super) fn results_differ<'a>(
                     side.trails.get(at_state).and_then(|state| state.get(at)).cloned().unwrap_or_default()
                 };
                 let trails = (at, trail(&first, one.at.0), trail(&second, other.at.0));
-                let node = match known.get(&trails) {
-                    Some(node) => *node,
-                    None => {
-                        let Some(of_facet) = pods.get_mut(at) else { continue };
-                        let table = same_result(question, facet, &trails, (&mut first, &mut second), of_facet);
-                        let node = formulas.atom(at, table.map_err(|why| Unproven::new("the resulting pods", why))?);
-                        known.insert(trails, node);
-                        node
-                    }
-                };
+                if let Some(node) = known.get(&trails) {
+                    same.push(*node);
+                    continue;
+                }
+                let Some(of_facet) = pods.get_mut(at) else { continue };
+                let table = same_result(question, facet, &trails, (&mut first, &mut second), of_facet);
+                let node = formulas.atom(at, table.map_err(|why| Unproven::new("the resulting pods", why))?);
+                known.insert(trails, node);
                 same.push(node);
             }
             let same = formulas.all(&same);
@@ -48,23 +52,59 @@ pub(super) fn results_differ<'a>(
     Ok(formulas.not(agree))
 }
 
-/// In which cells both sides make the same of a facet.
+/// In which cells both sides make the same of a facet: what depends on each other is looked at together.
 fn same_result(
     question: &Question<'_>,
-    facet: &facet::Facet,
-    (at, one, other): &(usize, Vec<usize>, Vec<usize>),
+    facet: &Facet,
+    trails: &Trails,
     (first, second): (&mut Decided, &mut Decided),
     pods: &mut Pods,
+) -> Answer<Bits> {
+    let (_, one, other) = trails;
+    let steps = |side: &dyn Side, trail: &[usize]| -> Vec<Step> {
+        trail.iter().filter_map(|step| side.steps().get(*step)).cloned().collect()
+    };
+    let (one, other) = (steps(question.first, one), steps(question.second, other));
+    let pieces = one.iter().chain(&other).flat_map(|step| &step.pieces).map(|piece| Scope::of(piece, facet));
+    let mut all = Bits::new(facet.size(), true);
+    for written in Scope::apart(pieces.chain([Scope::of(&app_armor(), facet)])) {
+        let before = |steps: &[Step]| steps.iter().rev().fold(written.clone(), |scope, step| scope.before(step, facet));
+        let mut scope = before(&one);
+        scope.join(before(&other));
+        all.intersect(&same_units(question, facet, trails, (&mut *first, &mut *second), pods, (&written, &scope))?);
+    }
+    facet.normalise(&mut all);
+    Ok(all)
+}
+
+/// Annotations and fields that say the same in today's terms.
+fn app_armor() -> Reads {
+    let units = [Unit::ContainerAnnotation(APP_ARMOR_ANNOTATION.to_owned()), Unit::context("appArmorProfile")];
+    Reads { units: units.into(), ..Reads::default() }
+}
+
+/// In which cells both sides make the same of some units, given what that depends on.
+fn same_units(
+    question: &Question<'_>,
+    facet: &Facet,
+    (at, one, other): &Trails,
+    (first, second): (&mut Decided, &mut Decided),
+    pods: &mut Pods,
+    (written, scope): (&Scope, &Scope),
 ) -> Answer<Bits> {
     let with_annotation = question.compares == Compares::PodsAndAnnotation;
     let mut test = |pods: &mut Pods, pod: usize| {
         let first = image(question.first, (*at, &facet.units), one, pods, pod, &mut first.answers)?;
         let second = image(question.second, (*at, &facet.units), other, pods, pod, &mut second.answers)?;
         let (Some(first), Some(second)) = (first, second) else { return Ok(true) };
-        Ok(first == second
-            || pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
+        if first == second {
+            return Ok(true);
+        }
+        let second = pods.number(pods.grafted(first, second, &written.units));
+        Ok(pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
     };
-    Tabulation { facet, pods, place: &question.place, test: &mut test }.table()
+    let projection = &pods.projection(facet, scope);
+    Tabulation { facet, pods, place: &question.place, projection, test: &mut test }.table()
 }
 
 impl Pods {

@@ -4,14 +4,16 @@
 //! and a list that has items needs one; so a cell is evaluated beside a *basis*: elements for what is needed, with which
 //! the statement holds. Where no basis exists no pod under that row makes the statement true.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use super::assembly::{Assembly, Place};
 use super::bits::Bits;
-use super::facet::{Element, Facet, Kind, STATES, Vector, add, one};
-use crate::symbolic::Answer;
+use super::facet::{Element, Facet, Kind, STATES, Vector, add};
+use super::projection::{Projection, Scope};
+use crate::symbolic::{Answer, Unit};
 
 /// Looks at a pod, known by its number.
 pub(super) type Test<'t> = &'t mut dyn FnMut(&mut Pods, usize) -> Answer<bool>;
@@ -25,6 +27,7 @@ pub(super) struct Pods {
     /// What statements held with before, by row: one basis for many statements makes fewer pods.
     bases: HashMap<usize, Vec<Vec<Chosen>>>,
     vectors: Vec<Vector>,
+    projections: HashMap<Scope, Rc<Projection>>,
     /// What a pod is in today's terms.
     pub today: HashMap<usize, usize>,
 }
@@ -40,6 +43,28 @@ impl Pods {
         number
     }
 
+    /// What of the facet a question depends on.
+    pub fn projection(&mut self, facet: &Facet, scope: &Scope) -> Rc<Projection> {
+        if let Some(known) = self.projections.get(scope) {
+            return known.clone();
+        }
+        let projection = Rc::new(Projection::new(facet, scope));
+        self.projections.insert(scope.clone(), projection.clone());
+        projection
+    }
+
+    /// Whether two pods, which have the same containers, are the same in these units.
+    pub fn are_alike(&self, one: usize, other: usize, units: &BTreeSet<Unit>) -> bool {
+        one == other || units.iter().all(|unit| unit.is_same(self.get(one), self.get(other)))
+    }
+
+    /// The first pod with these units as they are in the second.
+    pub fn grafted(&self, one: usize, other: usize, units: &BTreeSet<Unit>) -> Value {
+        let mut grafted = self.get(one).clone();
+        units.iter().for_each(|unit| unit.graft(self.get(other), &mut grafted));
+        grafted
+    }
+
     pub fn get(&self, number: usize) -> &Value {
         self.pods.get(number).unwrap_or(&Value::Null)
     }
@@ -53,6 +78,7 @@ pub(super) struct Tabulation<'a> {
     pub facet: &'a Facet,
     pub pods: &'a mut Pods,
     pub place: &'a Place,
+    pub projection: &'a Projection,
     pub test: Test<'a>,
 }
 
@@ -109,6 +135,13 @@ impl Tabulation<'_> {
             table.set(bit, holds);
             return Ok(());
         }
+        if !self.projection.names {
+            seen.clear = true;
+            let holds = self.holds(row, basis, (group, index, nothing(element)))?;
+            let bits = (element.first..element.first + element.bits()).map(|local| self.facet.bit(row, local));
+            bits.for_each(|bit| table.set(bit, holds && self.facet.valid.get(bit)));
+            return Ok(());
+        }
         let mut base = None;
         let known = self.pods.vectors.iter().filter(|known| known.len() == element.names.len());
         for vector in known.cloned().chain(vectors(element)).collect::<Vec<_>>() {
@@ -158,10 +191,11 @@ impl Tabulation<'_> {
         for (at, group) in needed {
             let mut choices: Vec<Chosen> = Vec::new();
             for (index, element) in group.elements.iter().enumerate() {
-                let vectors = if element.names.is_empty() { vec![Vector::new()] } else { vectors(element) };
+                let vectors = if self.projection.names { vectors(element) } else { vec![nothing(element)] };
                 let valid = vectors.into_iter().filter(|vector| self.is_sound(row, element, vector));
-                choices.extend(valid.map(|vector| (at, index, vector)));
+                choices.extend(valid.map(|vector| (at, self.projection.element(at, index), vector)));
             }
+            choices.dedup();
             candidates = candidates
                 .iter()
                 .flat_map(|chosen| {
@@ -192,10 +226,15 @@ impl Tabulation<'_> {
         (self.test)(self.pods, pod)
     }
 
+    /// The pod that is looked at for a row, a basis and one more element.
     fn pod(&mut self, row: usize, basis: &[Chosen], more: Option<Chosen>) -> usize {
+        let seen = |(group, element, vector): &Chosen| {
+            (*group, self.projection.element(*group, *element), self.projection.seen(vector))
+        };
+        let row = self.projection.row(row);
         let replaced = more.as_ref().map(|(group, _, _)| *group);
         let kept = basis.iter().filter(|(group, _, _)| Some(*group) != replaced).chain(&more);
-        let kept: Vec<&Chosen> = kept.collect();
+        let kept: Vec<Chosen> = kept.map(seen).collect();
         let mut key = vec![row];
         for (group, element, vector) in &kept {
             key.extend([*group, *element]);
@@ -208,10 +247,10 @@ impl Tabulation<'_> {
         let mut assembly = Assembly::default();
         self.facet.add_row(row, &mut assembly);
         for (group, element, vector) in kept {
-            if let Some(group) = self.facet.groups.get(*group)
-                && let Some(element) = group.elements.get(*element)
+            if let Some(group) = self.facet.groups.get(group)
+                && let Some(element) = group.elements.get(element)
             {
-                add(&group.kind, element, vector, &mut assembly);
+                add(&group.kind, element, &vector, &mut assembly);
             }
         }
         let number = self.pods.number(assembly.pod(self.place));
@@ -247,8 +286,15 @@ fn vectors(element: &Element) -> Vec<Vector> {
         vector.iter_mut().enumerate().filter(|(at, _)| *at == slot).for_each(|(_, it)| *it = state);
         vector
     });
-    let nothing = one(element, 0, 0);
-    [nothing].into_iter().chain(alike).chain(apart).collect()
+    if element.names.is_empty() {
+        return vec![Vector::new()];
+    }
+    [nothing(element)].into_iter().chain(alike).chain(apart).collect()
+}
+
+/// No name is mentioned.
+fn nothing(element: &Element) -> Vector {
+    vec![0; element.names.len()]
 }
 
 impl Facet {

@@ -102,6 +102,16 @@ impl Unit {
         matches!(self, Self::Container(_) | Self::ContainerAnnotation(_))
     }
 
+    /// The object that holds it, and that is made where it is absent: a security context, or the annotations.
+    pub fn holder(&self) -> Option<String> {
+        match self {
+            Self::Container(path) if path.len() > 1 => Some("container".to_owned()),
+            Self::Pod(path) if path.len() > 2 => path.get(1).cloned(),
+            Self::ContainerAnnotation(_) => Some("annotations".to_owned()),
+            Self::Pod(_) | Self::Container(_) | Self::Volume | Self::Mount => None,
+        }
+    }
+
     /// Writes its value into a pod; what is a container's goes into the one of this name. `null` writes nothing.
     pub fn write(&self, pod: &mut Value, list: &str, container: usize, value: &Value) {
         if value.is_null() {
@@ -126,6 +136,35 @@ impl Unit {
 }
 
 impl Unit {
+    /// Whether the unit is the same in two pods, which have the same containers.
+    pub fn is_same(&self, one: &Value, other: &Value) -> bool {
+        self.values(one) == self.values(other)
+    }
+
+    /// What a pod holds of it, each with where it stands.
+    fn values<'p>(&self, pod: &'p Value) -> Vec<(&'p str, usize, &'p Value)> {
+        let spec = pod.get("spec");
+        let in_containers = |path: &[String]| {
+            let lists = CONTAINER_LISTS.iter().filter_map(|list| Some((*list, spec?.get(list)?.as_array()?)));
+            let containers =
+                lists.flat_map(|(list, containers)| containers.iter().enumerate().map(move |it| (list, it)));
+            containers.filter_map(|(list, (index, container))| Some((list, index, find(container, path)?))).collect()
+        };
+        match self {
+            Self::Pod(path) => find(pod, path).map(|value| ("", 0, value)).into_iter().collect(),
+            Self::Volume => spec.and_then(|spec| spec.get("volumes")).map(|value| ("", 0, value)).into_iter().collect(),
+            Self::Container(path) => in_containers(path),
+            Self::Mount => in_containers(&owned(&["volumeMounts"])),
+            Self::ContainerAnnotation(prefix) => {
+                let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+                let own = annotations.into_iter().flatten().filter(|(key, _)| key.starts_with(prefix.as_str()));
+                let mut own: Vec<(&str, usize, &Value)> = own.map(|(key, value)| (key.as_str(), 0, value)).collect();
+                own.sort_unstable_by_key(|(key, _, _)| *key);
+                own
+            }
+        }
+    }
+
     /// Makes the unit in one pod what it is in another, which has the same containers.
     pub fn graft(&self, from: &Value, into: &mut Value) {
         match self {
