@@ -50,6 +50,7 @@ impl Around {
             over.elements = if related { Shape::Mixed } else { over.elements.quantified(all_of) };
             over.items = over.items.under(all_of);
             over.names = over.names.under(all_of);
+            all.reads.units.extend(inner.presence(&body));
         } else if list.is_names() {
             over.names = if body.over.names == Shape::Free { Shape::Free.quantified(all_of) } else { Shape::Mixed };
             all.consume(list);
@@ -72,6 +73,16 @@ impl Around {
         all.over =
             over.join(range.over.each(Shape::within), |one, other| if other == Shape::Free { one } else { other });
         all
+    }
+
+    /// What tells whether there are elements at all, where nothing is read of them: all of none is true, whatever is said.
+    fn presence(&self, body: &Seen) -> Option<Unit> {
+        match self.elements {
+            Elements::Volumes => Some(Unit::Volume),
+            Elements::Containers if body.reads.units.iter().any(Unit::is_of_container) => None,
+            Elements::Containers => Some(Unit::Container(vec!["image".to_owned()])),
+            Elements::Nothing => None,
+        }
     }
 
     /// Whether a list of items belongs to the item at hand, or to the element at hand.
