@@ -315,6 +315,10 @@ fn what_rules_of_others_say_is_named_where_it_cannot_be_evaluated() {
         (json!({"verifyImages": []}), "spec.rules[0].verifyImages"),
         (json!({"mutate": {"patchStrategicMerge": {}}}), "spec.rules[0].mutate"),
         (
+            json!({"mutate": {"patchesJson6902": r#"[{"op": "add", "path": "/x", "value": "\ud83d\ude00"}]"#}}),
+            "spec.rules[0].mutate.patchesJson6902",
+        ),
+        (
             json!({"match": {"any": [{"clusterRoles": ["x"]}]}, "validate": {"cel": {}}}),
             "spec.rules[0].match.clusterRoles",
         ),

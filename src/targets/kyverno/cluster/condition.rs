@@ -68,15 +68,16 @@ pub(super) fn texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     format!("`[{}]`", texts.join(","))
 }
 
-/// The inside of a JSON string that no layer takes for anything else.
+/// The inside of a JSON string that no layer takes for anything else. What takes two escapes in JSON stays as it is: Kyverno
+/// reads patches as YAML too, which knows no such pairs.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ' ') {
+        let is_plain = c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ' ');
+        if is_plain || c.len_utf16() == 2 {
             out.push(c);
         } else {
-            let mut units = [0; 2];
-            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
         }
     }
     out

@@ -36,7 +36,7 @@ impl Mutation {
         match fields.collect::<Vec<_>>().as_slice() {
             [("patchesJson6902", Json::String(text))] => {
                 let at = |why| (format!("{path}.patchesJson6902"), why);
-                Ok(Self::Patch(Template::read(text).map_err(at)?))
+                Ok(Self::Patch(read_patch(text).map_err(at)?))
             }
             [("foreach", Json::Array(loops))] => {
                 let read = |(index, it)| Loop::read(it, &format!("{path}.foreach[{index}]"));
@@ -68,6 +68,17 @@ impl Mutation {
     }
 }
 
+/// The text of a patch. Kyverno reads it as YAML before it takes it for JSON, and refuses the policy where YAML has no such
+/// escape.
+fn read_patch(text: &str) -> Result<Template, String> {
+    let halves = text.match_indices("\\u").filter_map(|(at, _)| text.get(at + 2..at + 4));
+    let is_half = |start: &str| u8::from_str_radix(start, 16).is_ok_and(|byte| (0xd8..=0xdf).contains(&byte));
+    if halves.into_iter().any(is_half) {
+        return Err("Kyverno refuses the escape of half a character: write the character itself".to_owned());
+    }
+    Template::read(text)
+}
+
 impl Loop {
     fn read(each: &Json, path: &str) -> Result<Self, (String, String)> {
         if let Some((key, _)) = each.as_object().into_iter().flatten().find(|(key, _)| !LOOP.contains(&key.as_str())) {
@@ -77,7 +88,7 @@ impl Loop {
         Ok(Self {
             list: parse(text("list")).map_err(|why| (format!("{path}.list"), why))?,
             preconditions: Preconditions::read(each.get("preconditions"), &format!("{path}.preconditions"))?,
-            patch: Template::read(text("patchesJson6902")).map_err(|why| (format!("{path}.patchesJson6902"), why))?,
+            patch: read_patch(text("patchesJson6902")).map_err(|why| (format!("{path}.patchesJson6902"), why))?,
         })
     }
 
