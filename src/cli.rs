@@ -411,6 +411,9 @@ pub struct Convert {
     /// Leave it to `verify` to compare decisions, and say in the report that nothing was compared
     #[arg(long)]
     pub no_verify: bool,
+    /// Compare decisions on pods, and do not prove anything for all pods
+    #[arg(long)]
+    pub no_proof: bool,
 }
 
 /// `verify`

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::folder::Folder;
 use super::output::{counted, detail, program, report_problems, tell};
+use super::reporting::Asked;
 use super::rewriting::{self, NewFiles};
 use super::runbook::Books;
 use super::{Ending, choices, reading, reporting, translation};
@@ -39,7 +40,8 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
     if targets.is_empty() {
         return choices::run(arguments, &source);
     }
-    let asked = source.asked(arguments.with_tests || !arguments.no_verify, true);
+    let is_wanted = arguments.with_tests || !arguments.no_verify;
+    let asked = Asked { for_all_pods: !arguments.no_proof, ..source.asked(is_wanted, true) };
     let mut files = BTreeMap::new();
     let (mut emissions, mut in_place) = (Vec::new(), Vec::new());
     for target in &targets {

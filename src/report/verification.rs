@@ -207,6 +207,11 @@ impl TargetFindings {
         if self.proved.as_ref().is_some_and(Proved::is_complete) {
             return "proved";
         }
+        self.rung_of_pods()
+    }
+
+    /// The same, for what was compared on pods.
+    pub(crate) fn rung_of_pods(&self) -> &'static str {
         if self.boundary > 0 { "boundary" } else { "corpus" }
     }
 

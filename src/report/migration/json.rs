@@ -40,6 +40,7 @@ fn compared(compared: &Compared) -> Value {
         "compared": compared.requests,
         "counts": compared.counts,
         "differences": compared.differences,
+        "proved": compared.proved,
         "unsupported": compared.unsupported.iter().map(unsupported).collect::<Vec<_>>(),
     })
 }

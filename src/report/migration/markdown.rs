@@ -143,6 +143,7 @@ fn target_text(target: &TargetReport) -> String {
     }
     part("Gaps", target.gaps.iter().take(MOST).map(gap).collect());
     if let Some(compared) = &target.compared {
+        part("For all pods", list(&compared.proof_words()));
         part("Differences", differences(compared));
         let unsupported = compared.unsupported.iter();
         let unsupported: Vec<String> =

@@ -153,11 +153,12 @@ fn outcome(compared: &Compared) -> String {
             )
         }
         Relation::Equal => format!("The same decisions on {of}."),
-        Relation::Stricter => format!("Denies {} of {of} that PodSecurityPolicy admits.", counts.stricter),
-        Relation::Looser => format!("Admits {} of {of} that PodSecurityPolicy denies.", counts.looser),
+        Relation::Stricter => format!("Denies {} that PodSecurityPolicy admits.", some(counts.stricter, &of)),
+        Relation::Looser => format!("Admits {} that PodSecurityPolicy denies.", some(counts.looser, &of)),
         Relation::Incomparable => format!(
-            "Of {of} it denies {} that PodSecurityPolicy admits, and admits {} that it denies.",
-            counts.stricter, counts.looser
+            "Denies {} that PodSecurityPolicy admits, and admits {} that it denies.",
+            some(counts.stricter, &of),
+            some(counts.looser, &of)
         ),
         Relation::Unproven if counts.not_evaluated > 0 => {
             format!("No answer: {} of {of} could not be evaluated.", counts.not_evaluated)
@@ -167,9 +168,15 @@ fn outcome(compared: &Compared) -> String {
     let reach = match compared.rung.as_str() {
         "corpus" => " Only the given pods were compared.",
         "boundary" => " Compared were the given pods and pods around every limit of the policies.",
+        "proved" => " Proved for all pods of every class of subjects.",
         _ => "",
     };
     what + reach
+}
+
+/// How many requests it is true of; none, if only a pod that was found for all pods shows it.
+fn some(count: usize, of: &str) -> String {
+    if count == 0 { format!("pods, though none in {of},") } else { format!("{count} of {of}") }
 }
 
 /// The word for a relation.

@@ -6,7 +6,7 @@ use super::TargetMaterial;
 use super::classes::ClassRelation;
 use crate::plan::Plan;
 use crate::relation::Relation;
-use crate::report::verification::{Counts, DifferenceGroup, TargetFindings, grouped};
+use crate::report::verification::{ClassFinding, Counts, Difference, DifferenceGroup, Proved, TargetFindings, grouped};
 use crate::targets::{Gap, Unsupported};
 
 /// One target.
@@ -43,6 +43,9 @@ pub struct Compared {
     pub differences: Vec<DifferenceGroup>,
     /// What in the documents cannot be evaluated.
     pub unsupported: Vec<Unsupported>,
+    /// What was proved for all pods; `None` if that was not tried.
+    pub proved: Option<Proved>,
+    rung_of_pods: &'static str,
     by_class: BTreeMap<Vec<String>, Counts>,
 }
 
@@ -70,10 +73,14 @@ impl TargetReport {
     pub(super) fn relation_of(&self, policies: &[String]) -> Option<ClassRelation> {
         let compared = self.compared.as_ref()?;
         let counts = compared.by_class.get(policies).copied().unwrap_or_default();
+        let proved: Vec<&ClassFinding> = compared.proved.iter().flat_map(|proved| proved.using(policies)).collect();
+        let mut all = counts;
+        proved.iter().flat_map(|class| &class.witnesses).for_each(|witness| all.add(witness.kind));
+        let is_proved = !proved.is_empty() && proved.iter().all(|class| class.relation != Relation::Unproven);
         Some(ClassRelation {
             target: self.name.clone(),
-            relation: counts.relation(),
-            rung: compared.rung.clone(),
+            relation: all.relation(),
+            rung: if is_proved { "proved" } else { compared.rung_of_pods }.to_owned(),
             compared: counts.total(),
             counts,
         })
@@ -81,14 +88,25 @@ impl TargetReport {
 }
 
 impl Compared {
+    /// How many classes are proved, and why the others are not; empty if no proof was tried.
+    pub(super) fn proof_words(&self) -> Vec<String> {
+        let Some(proved) = &self.proved else { return Vec::new() };
+        let reasons = proved.reasons().into_iter().map(|reason| format!("not proved: {reason}"));
+        [proved.headline()].into_iter().chain(reasons).collect()
+    }
+
     fn of(findings: TargetFindings) -> Self {
+        let witnesses = findings.proved.iter().flat_map(Proved::witnesses);
+        let differences: Vec<Difference> = findings.differences.iter().chain(witnesses).cloned().collect();
         Self {
             relation: findings.relation(),
             rung: findings.rung().to_owned(),
             is_clean: findings.is_clean(),
             requests: findings.compared,
             counts: findings.counts,
-            differences: grouped(&findings.differences),
+            differences: grouped(&differences),
+            rung_of_pods: findings.rung_of_pods(),
+            proved: findings.proved,
             unsupported: findings.unsupported,
             by_class: findings.by_class,
         }

@@ -72,6 +72,11 @@ impl Proved {
         !self.classes.is_empty() && self.classes.iter().all(|class| class.relation != Relation::Unproven)
     }
 
+    /// The classes that may use exactly these policies.
+    pub fn using<'a>(&'a self, policies: &'a [String]) -> impl Iterator<Item = &'a ClassFinding> {
+        self.classes.iter().filter(move |class| class.usable == policies)
+    }
+
     /// The differing pods of all classes.
     pub fn witnesses(&self) -> impl Iterator<Item = &Difference> {
         self.classes.iter().flat_map(|class| &class.witnesses)

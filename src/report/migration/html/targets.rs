@@ -72,6 +72,7 @@ fn differences(compared: &Compared) -> Markup {
     let unsupported = compared.unsupported.iter().map(|part| format!("{} {}: {}", part.document, part.path, part.why));
     let unsupported: Vec<String> = unsupported.collect();
     html! {
+        (list("For all pods", &compared.proof_words()))
         h3 { "Differences" }
         @if compared.differences.is_empty() { p { "None in " (compared.requests) " requests." } }
         @for group in compared.differences.iter().take(MOST) { (difference(group)) }
