@@ -1,13 +1,13 @@
 //! Policies as a stage: what they ask for, what they say of who asks, and the way of pods through them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::SymbolicPolicies;
+use super::{Closed, SymbolicPolicies};
 use crate::cel::Value;
 use crate::cel::eval::Runtime;
-use crate::cel::{Scope, Variables};
+use crate::cel::{Bindings, Scope};
 use crate::symbolic::{Answer, At, Node, Oracle, Stage, Statement, Step, Subject, Travelling, Unproven, merged};
 
 impl Stage for SymbolicPolicies<'_> {
@@ -38,13 +38,20 @@ impl Stage for SymbolicPolicies<'_> {
 
     fn situation(&self, subject: &Subject) -> Vec<u8> {
         let request = (self.request_of)(subject);
+        let mut bindings: BTreeMap<(usize, bool), Bindings<'_>> = BTreeMap::new();
+        let mut scopes: BTreeMap<(usize, bool, String), Scope<'_>> = BTreeMap::new();
         let mut said = Vec::with_capacity(self.closed.len());
-        for closed in &self.closed {
-            let Some(run) = self.runs.get(closed.run) else { continue };
-            let variables: &Variables = &run.policy.variables;
-            let scope = Scope::with_variables(self.bindings(&run.param, &request, closed.bare), Some(variables));
-            closed.pinned.iter().for_each(|(name, value)| scope.pin(name, Value::from_json(value)));
-            said.push(match Runtime::new(&scope, 0).eval(closed.node) {
+        for Closed { run: at, node, bare, pinned } in &self.closed {
+            let Some(run) = self.runs.get(*at) else { continue };
+            let names = || self.bindings(&run.param, &request, *bare);
+            let scope = || {
+                let names = bindings.entry((*at, *bare)).or_insert_with(names).clone();
+                let scope = Scope::with_variables(names, Some(&run.policy.variables));
+                pinned.iter().for_each(|(name, value)| scope.pin(name, Value::from_json(value)));
+                scope
+            };
+            let scope = scopes.entry((*at, *bare, format!("{pinned:?}"))).or_insert_with(scope);
+            said.push(match Runtime::new(scope, 0).eval(node) {
                 Ok(Value::Bool(truth)) => u8::from(truth),
                 _ => 2,
             });
