@@ -244,6 +244,23 @@ fn every_mistake_in_the_template_is_refuted() {
     }
 }
 
+/// A violation of its own, which no policy has, about the first part of a text.
+#[test]
+fn what_is_picked_out_of_a_text_is_not_passed_over() {
+    let input = Input::read(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/mutants/se-linux.yaml")]);
+    let options = Options::default();
+    let emission = Gatekeeper.emit(&Plan::new(&input.cluster, options.clone()));
+    let mut documents: Vec<Value> = emission.documents.into_iter().map(|it| it.document).collect();
+    let rego = documents.iter_mut().find_map(|document| document.pointer_mut("/spec/targets/0/rego")).unwrap();
+    let own = "violation[{\"msg\": \"no\", \"details\": {}}] {\n\tparts := split(object.get(spec, \"schedulerName\", \"\"), \"-\")\n\tparts[0] == \"other\"\n}\n";
+    *rego = format!("{}\n{own}", rego.as_str().unwrap()).into();
+    for ClassProof { proof, .. } in
+        prove_documents(&input.cluster, &input.namespaces, &Gatekeeper, &options, &documents)
+    {
+        assert_ne!(proof.relation, Relation::Equal);
+    }
+}
+
 /// A prover that always says equal fails here.
 #[test]
 fn no_wrong_translation_is_proved_equal() {

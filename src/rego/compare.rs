@@ -56,7 +56,7 @@ impl<'a> Look<'a> {
             }
             return Fact::flawed("it compares a list made of what the pod holds");
         }
-        let only_constants = open.at.is_empty() && open.fields.is_none() && open.truth.is_none();
+        let only_constants = Abs { constants: Vec::new(), ..open.clone() }.is_nothing();
         let truths: Vec<bool> = open.constants.iter().map(|own| holds(op, own, constant)).collect();
         if let (true, Some(first)) = (only_constants, truths.first())
             && truths.iter().all(|truth| truth == first)

@@ -282,6 +282,9 @@ impl<'a> Look<'a> {
     }
 
     fn picked_at(&mut self, place: &Place, key: &Abs) -> Seen {
+        if place.worked_out.is_some_and(|kinds| !kinds.is_within(Kinds::TEXT.or(Kinds::NUMBER))) {
+            return Seen::flawed("it picks something out of what is worked out of the pod");
+        }
         if place.worked_out.is_some() || !place.prefix.is_empty() {
             return Seen::undefined();
         }

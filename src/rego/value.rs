@@ -98,8 +98,11 @@ impl Seen {
         Self { abs, defined, by_presence: false }
     }
 
+    /// A value of which nothing is known, not even that it is none of the constants beside which it stands.
     pub fn flawed(why: impl Into<String>) -> Self {
-        Self { abs: Abs::default(), defined: Fact::flawed(why), by_presence: false }
+        let flaw = Fact::flawed(why);
+        let abs = Abs { made: Kinds::ANY, ..Abs::default() }.depending(&flaw);
+        Self { abs, defined: flaw, by_presence: false }
     }
 }
 
@@ -198,7 +201,7 @@ impl Abs {
         self
     }
 
-    fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         self.constants.is_empty()
             && self.at.is_empty()
             && self.fields.is_none()
