@@ -173,10 +173,9 @@ fn the_whole_corpus_is_proved_for_all_targets() {
 
 /// Gatekeeper's documents decide alike, but for pods that only a policy's fills make admissible where no mutator can know
 /// which policy that is. There, and nowhere else, they are stricter; a gap says so, and the witness needs a fill.
-#[test]
-fn every_corpus_file_is_proved_for_gatekeeper() {
+fn every_file_is_proved_for_gatekeeper(files: &[PathBuf]) {
     let (mut wrong, mut proved, mut gaps) = (Vec::new(), 0, 0);
-    for path in &taken(&["kubernetes-website/restricted-psp", "kubernetes-website/privileged-psp"]) {
+    for path in files {
         let (cluster, namespaces) = read(path);
         let options = Options::default();
         let start = std::time::Instant::now();
@@ -195,6 +194,24 @@ fn every_corpus_file_is_proved_for_gatekeeper() {
     }
     eprintln!("{proved} classes proved equal, {gaps} with a gap and its witness, {} not", wrong.len());
     assert!(proved > 0 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_corpus_file_is_proved_for_gatekeeper() {
+    every_file_is_proved_for_gatekeeper(&taken(&[
+        "kubernetes-website/restricted-psp",
+        "kubernetes-website/privileged-psp",
+    ]));
+}
+
+/// Among them is a level with categories, which count in any order.
+#[test]
+fn every_cluster_with_mutants_is_proved_for_gatekeeper() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/mutants");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| takes_all() || file.ends_with("se-linux.yaml"));
+    files.sort();
+    every_file_is_proved_for_gatekeeper(&files);
 }
 
 /// Mistakes in the template, of which a debug build tries some: by what stands there and what is written in its place.

@@ -8,7 +8,7 @@ use super::cases::Atom;
 use super::fact::{Fact, unit_at};
 use super::kinds::Kinds;
 use super::look::Look;
-use super::value::{Abs, Part, Place};
+use super::value::{Abs, List, Part, Place};
 use crate::symbolic::{Named, Shape, Unit, is_capability_list};
 
 impl<'a> Look<'a> {
@@ -54,7 +54,12 @@ impl<'a> Look<'a> {
                 let some = Self::some_part(&list.parts);
                 return if *op == BoolOp::Eq { some.not() } else { some };
             }
-            return Fact::flawed("it compares a list made of what the pod holds");
+            let equal = if equality { self.as_listed(open, list, constant) } else { None };
+            return match equal {
+                Some(fact) if *op == BoolOp::Eq => fact,
+                Some(fact) => fact.not(),
+                None => Fact::flawed("it compares a list made of what the pod holds"),
+            };
         }
         let only_constants = Abs { constants: Vec::new(), ..open.clone() }.is_nothing();
         let truths: Vec<bool> = open.constants.iter().map(|own| holds(op, own, constant)).collect();
@@ -79,6 +84,31 @@ impl<'a> Look<'a> {
             vec![vec![(atom, truth)]]
         });
         fact
+    }
+
+    /// Whether a list of so many items is a constant that a function made of another, item by item. `None` if it may be
+    /// something else, or if it is not known of what the constant was made: of that the values around it are looked at.
+    fn as_listed(&mut self, open: &Abs, list: &List, constant: &Value) -> Option<Fact> {
+        let is_fixed = |part: &Part| part.scopes.is_empty() && part.fact.is_always();
+        let is_only = Abs { list: None, also: None, ..open.clone() }.is_nothing();
+        if list.is_set || !is_only || !list.parts.iter().all(is_fixed) {
+            return None;
+        }
+        let items = constant.as_array().ok().filter(|items| items.len() == list.parts.len())?;
+        let origins = self.made_of.get(constant)?.clone();
+        let each = list.parts.iter().zip(items.iter());
+        let each = each.map(|(part, item)| self.compare(&BoolOp::Eq, &part.item, &Abs::constant(item.clone())));
+        let mut equal = each.fold(Fact::always(), |all, item| all.and(&item));
+        equal.reads.constants.clear();
+        for place in list.parts.iter().flat_map(|part| &part.item.at) {
+            for origin in origins.iter().flat_map(leaves) {
+                equal.compares(&place.path, origin);
+            }
+        }
+        Some(match &open.also {
+            Some(also) => equal.joined_with(also),
+            None => equal,
+        })
     }
 
     fn with_each_other(&mut self, op: &BoolOp, one: &Abs, other: &Abs) -> Fact {
@@ -292,6 +322,7 @@ fn name_listed(list: &Place, name: &Abs) -> Fact {
     fact.over.names = match name.as_constant() {
         Some(constant) => {
             fact.compared(&item, constant);
+            fact.single = Some(constant.to_string());
             Shape::Single
         }
         None if name.is_capability() => Shape::Free,
@@ -337,6 +368,7 @@ impl Fact {
             (Shape::Free, b) => b,
             _ => Shape::Mixed,
         });
+        self.keep_single(other);
         self.takes(other);
         self.known = None;
         self.cases = None;
@@ -370,7 +402,11 @@ impl Fact {
                 };
             } else if place.path.last().is_some_and(|last| last == "capabilities") {
                 self.over.names = Shape::Mixed;
-            } else if is_list && !is_empty_list && !matches!(unit_at(&place.path), Named::Parent) {
+            } else if is_list
+                && !is_empty_list
+                && place.worked_out.is_none()
+                && !matches!(unit_at(&place.path), Named::Parent)
+            {
                 self.over.items = Shape::Mixed;
             }
         }

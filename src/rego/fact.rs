@@ -17,6 +17,8 @@ pub(super) struct Fact {
     pub cases: Option<Vec<Case>>,
     /// The lists whose items it ranges over.
     pub items: Vec<Path>,
+    /// The capability on which it depends, added or dropped, if `over.names` is single.
+    pub single: Option<String>,
     /// It relates a volume to its mounts.
     pub linked: bool,
     /// Evaluating it may end in an error: two bodies may give different values.
@@ -106,11 +108,23 @@ impl Fact {
     }
 
     fn joined(mut self, other: &Self, with: fn(Shape, Shape) -> Shape) -> Self {
+        // One name in both lists of a container is one thing, however it is asked for.
+        let is_one = self.over.names == Shape::Single && self.single.is_some() && self.single == other.single;
         self.over = self.over.join(other.over, with);
+        if is_one && other.over.names != Shape::Free {
+            self.over.names = Shape::Single;
+        }
+        self.keep_single(other);
         self.takes(other);
         self.known = None;
         self.cases = None;
         self
+    }
+
+    /// Joined with another: it depends on a single name still, or on none.
+    pub fn keep_single(&mut self, other: &Self) {
+        let single = self.single.take().or_else(|| other.single.clone());
+        self.single = single.filter(|_| self.over.names == Shape::Single);
     }
 
     pub fn and(self, other: &Self) -> Self {

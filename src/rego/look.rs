@@ -23,6 +23,8 @@ pub(super) struct Look<'a> {
     pub terms: HashMap<String, u32>,
     /// What something about who asks is compared with.
     pub mentioned: BTreeSet<String>,
+    /// Of which constants functions made others.
+    pub made_of: BTreeMap<Value, Vec<Value>>,
     /// How many more branches are looked at.
     pub budget: usize,
 }
@@ -50,8 +52,8 @@ const MOST_BRANCHES: usize = 2_000_000;
 
 impl<'a> Look<'a> {
     pub fn new(program: &'a Program, input: Abs, fixed: BTreeMap<Vec<String>, Abs>) -> Self {
-        let (rules, terms, mentioned) = (BTreeMap::new(), HashMap::new(), BTreeSet::new());
-        Self { program, input, fixed, rules, terms, mentioned, budget: MOST_BRANCHES }
+        let (rules, terms, mentioned, made_of) = (BTreeMap::new(), HashMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { program, input, fixed, rules, terms, mentioned, made_of, budget: MOST_BRANCHES }
     }
 
     /// The value of an expression in which nothing ranges over anything that is not at hand.

@@ -680,17 +680,21 @@ same_se_linux(a, b) {
 	object.get(a, "user", "") == object.get(b, "user", "")
 	object.get(a, "role", "") == object.get(b, "role", "")
 	object.get(a, "type", "") == object.get(b, "type", "")
-	se_linux_level(object.get(a, "level", "")) == se_linux_level(object.get(b, "level", ""))
+	same_se_linux_level(object.get(a, "level", ""), object.get(b, "level", ""))
+}
+
+same_se_linux_level(a, b) {
+	a == b
 }
 
 # Categories stand in any order.
-se_linux_level(level) = [substring(level, 0, colon), sort(split(substring(level, colon + 1, -1), ","))] {
-	colon := indexof(level, ":")
-	colon >= 0
+same_se_linux_level(a, b) {
+	se_linux_parts(a) == se_linux_parts(b)
 }
 
-se_linux_level(level) = level {
-	indexof(level, ":") < 0
+se_linux_parts(level) = [substring(level, 0, colon), sort(split(substring(level, colon + 1, -1), ","))] {
+	colon := indexof(level, ":")
+	colon >= 0
 }
 
 # ---------- seccomp ----------

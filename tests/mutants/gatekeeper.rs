@@ -77,7 +77,7 @@ const REGO: &[(&str, &str, &str, &str)] = &[
     (
         "se-linux",
         "levels are compared as text",
-        "se_linux_level(object.get(a, \"level\", \"\")) == se_linux_level(object.get(b, \"level\", \"\"))",
+        "same_se_linux_level(object.get(a, \"level\", \"\"), object.get(b, \"level\", \"\"))",
         "object.get(a, \"level\", \"\") == object.get(b, \"level\", \"\")",
     ),
     (
