@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::scope::{covers, scopes};
+use super::masters::filled_otherwise;
+use super::scope::{covers, places, scopes};
 use crate::constraint::{Fill, Setting};
 use crate::plan::{Plan, PlannedPolicy};
 use crate::pod_view::{ContainerList, Field};
@@ -14,20 +15,33 @@ const MAX_NAME: usize = 63;
 
 /// Adds the mutators of a plan, and what they leave undone.
 pub(in super::super) fn mutators(plan: &Plan<'_>, emission: &mut Emission) {
-    let scopes = scopes(plan);
+    let places = places(plan);
+    let scopes = scopes(&places);
     for (index, policy) in plan.policies.iter().enumerate() {
-        let fills = || policy.fills.iter().filter(|fill| **fill != Fill::CopySeccompToAnnotation);
         let scope = scopes.get(&index);
         if let Some(scope) = scope {
             let matching = scope.matching();
-            let parts = fills().flat_map(Part::of);
+            let parts = written(policy).flat_map(Part::of);
             emission.documents.extend(parts.map(|part| part.emitted(policy.name, &matching)));
-            emission.gaps.extend(fills().filter_map(|fill| inexact(policy.name, fill)));
+            emission.gaps.extend(written(policy).filter_map(|fill| inexact(policy.name, fill)));
         }
-        if fills().next().is_some() && !policy.grants.is_empty() && !covers(scope, policy) {
+        if writes(policy) && !policy.grants.is_empty() && !covers(scope, policy) {
             emission.gaps.push(lost(policy));
         }
     }
+    if scopes.keys().any(|index| plan.policies.get(*index).is_some_and(writes)) {
+        emission.gaps.extend(filled_otherwise(plan, &places));
+    }
+}
+
+/// What a mutator can write of a policy's fills.
+fn written<'p>(policy: &'p PlannedPolicy<'_>) -> impl Iterator<Item = &'p Fill> {
+    policy.fills.iter().filter(|fill| **fill != Fill::CopySeccompToAnnotation)
+}
+
+/// Whether a policy fills in what a mutator can write.
+pub(super) fn writes(policy: &PlannedPolicy<'_>) -> bool {
+    written(policy).next().is_some()
 }
 
 /// One place that a mutator writes.
@@ -174,12 +188,16 @@ fn inexact(policy: &str, fill: &Fill) -> Option<Gap> {
     })
 }
 
+fn pod(spec: Value) -> Value {
+    pod_in("default", spec)
+}
+
 /// A pod with this specification, and a container if that names none.
-fn pod(mut spec: Value) -> Value {
+pub(super) fn pod_in(namespace: &str, mut spec: Value) -> Value {
     if let Some(map) = spec.as_object_mut() {
         map.entry("containers").or_insert_with(|| json!([{"name": "c", "image": "image"}]));
     }
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "witness", "namespace": "default"}, "spec": spec})
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "witness", "namespace": namespace}, "spec": spec})
 }
 
 /// What a policy filled in and nothing fills in any more.

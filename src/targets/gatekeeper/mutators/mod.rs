@@ -5,6 +5,7 @@
 mod apply;
 mod emit;
 mod location;
+mod masters;
 mod reach;
 mod read;
 mod scope;
