@@ -1,56 +1,25 @@
 //! Requests to compare decisions on: each pod with every relevant requester, pods around every limit of the policies, and
 //! updates of all of them.
 
+mod everybody;
 mod updates;
+
+pub use everybody::{of_every_requester, with_every_requester};
 
 use std::collections::BTreeSet;
 
-use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::admission::ControlTrial;
 use crate::admission::Operation;
 use crate::cluster::Cluster;
 use crate::constraint::{Edit, boundary_pods, combinations};
-use crate::input::{Creator, Source, admit_service_account, default_pod};
+use crate::input::{Source, admit_service_account, default_pod};
 use crate::plan::Plan;
 use crate::pod_view::PodView;
 use crate::rbac::{PolicySet, Rbac};
-use crate::requests::{PodRequest, anyone, impersonated};
+use crate::requests::{PodRequest, anyone};
 use crate::validity::is_valid;
-
-/// The given requests, and each of them again as somebody of every other class of requesters in its namespace; behind them
-/// updates of the pods that they create.
-pub fn with_every_requester(cluster: &Cluster, given: &[PodRequest]) -> Vec<PodRequest> {
-    let paired = |request: &PodRequest| {
-        let own = cluster.rbac().usable(&request.namespace, &request.requester.user, &request.requester.groups);
-        let others = requesters(cluster.rbac(), &request.namespace, own);
-        let again = others.into_iter().map(|requester| PodRequest { requester, ..request.clone() });
-        [request.clone()].into_iter().chain(again).collect::<Vec<_>>()
-    };
-    let mut requests: Vec<PodRequest> = given.par_iter().flat_map_iter(paired).collect();
-    let updates = updates::of(cluster, &requests);
-    requests.extend(updates);
-    requests
-}
-
-/// One requester for each set of policies that requesters may use in a namespace, other than `known`.
-fn requesters(rbac: &Rbac, namespace: &str, known: PolicySet) -> Vec<Creator> {
-    let mentioned = rbac.mentioned();
-    let users = mentioned.users.iter().map(|user| impersonated(user, &[]));
-    let accounts = mentioned
-        .service_accounts
-        .iter()
-        .map(|(namespace, name)| impersonated(&format!("system:serviceaccount:{namespace}:{name}"), &[]));
-    let groups = mentioned
-        .groups
-        .iter()
-        .filter(|group| !group.starts_with("system:"))
-        .map(|group| Creator { groups: vec![(*group).to_owned(), "system:authenticated".to_owned()], ..anyone() });
-    let mut seen = BTreeSet::from([known]);
-    let everybody = users.chain(accounts).chain(groups).chain([anyone()]);
-    everybody.filter(|requester| seen.insert(rbac.usable(namespace, &requester.user, &requester.groups))).collect()
-}
 
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
 /// time, as far as the API server takes them and both servers see the same; each also with all that the policy would fill

@@ -1,10 +1,10 @@
 //! Replays what a real 1.37 API server made of expressions: `golden/cel`, written by `golden/cel/record.py`.
 
-use super::Type;
 use super::authorizer::{Attributes, Authorize, Decision, Identity};
 use super::lint::{Env, Role, infer};
 use super::normalise::{normalise, pod_pointers};
 use super::policy::{AdmissionOutcome, Policies, Request, Surroundings, Verdict};
+use super::{Object, Type};
 use serde_json::{Value as Json, json};
 use std::path::PathBuf;
 
@@ -183,7 +183,7 @@ fn is_of_the_schema(recorded: &str) -> bool {
 }
 
 /// As much of the API server's defaulting as the recorded mutations need.
-fn redefault(pod: Json) -> Result<Json, String> {
+fn redefault(pod: Json) -> Result<Object, String> {
     let mut pod = normalise(&pod, &pod_pointers);
     let host_network = pod.pointer("/spec/hostNetwork") == Some(&json!(true));
     for container in pod["spec"]["containers"].as_array_mut().unwrap() {
@@ -204,7 +204,7 @@ fn redefault(pod: Json) -> Result<Json, String> {
             }
         }
     }
-    Ok(pod)
+    Ok(pod.into())
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn mutations_agree_with_the_server() {
             let ours = match outcome.verdict() {
                 Verdict::Denied(denial) => json!(denial.message),
                 Verdict::Unknown(unknown) => json!(format!("UNKNOWN {}", unknown.what)),
-                Verdict::Allowed => changes(&pod, outcome.object.as_ref().unwrap_or(&pod)),
+                Verdict::Allowed => changes(&pod, outcome.object.as_deref().unwrap_or(&pod)),
             };
             compared += 1;
             let patch_error = |answer: &Json| answer.as_str().is_some_and(|text| text.starts_with("JSON Patch: "));

@@ -5,34 +5,14 @@ use super::cost::Meter;
 use super::error::EvalError;
 use super::eval::Runtime;
 use super::library::{Outcome, authorizer_value};
+use super::memo::{Found, Memo};
+use super::object::Object;
 use super::program::Program;
 use super::value::Value;
+use super::variables::Variables;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Named expressions in the order written; each may use those before it.
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    named: Vec<(Arc<str>, Program)>,
-}
-
-impl Variables {
-    /// Variables in the order written.
-    pub fn new(named: Vec<(Arc<str>, Program)>) -> Self {
-        Self { named }
-    }
-
-    /// Names and programs in the order written.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Program)> {
-        self.named.iter().map(|(name, program)| (&**name, program))
-    }
-
-    /// The last one of that name wins, as in a policy that declares it twice.
-    fn position(&self, name: &str) -> Option<usize> {
-        self.named.iter().rposition(|(other, _)| **other == *name)
-    }
-}
 
 /// The values of one request. Variables are evaluated at most once per scope; clone [`Bindings`] into a new scope to
 /// evaluate them again.
@@ -44,13 +24,22 @@ pub struct Scope<'a> {
     /// Variables up to this position are visible to the one being evaluated.
     visible: Cell<usize>,
     spent: Cell<Meter>,
+    /// For each variable that is being evaluated, those that it has asked for.
+    asked: RefCell<Vec<Vec<usize>>>,
+    /// Whether some variable has another value than its own.
+    is_pinned: Cell<bool>,
 }
+
+/// The name of the object that a request is about.
+const OBJECT: &str = "object";
 
 /// Names and their values.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings<'a> {
     values: BTreeMap<&'static str, Value>,
     authorize: Option<&'a dyn Authorize>,
+    /// What is known of `object`.
+    of_object: Option<Arc<Memo>>,
 }
 
 impl<'a> Bindings<'a> {
@@ -62,8 +51,23 @@ impl<'a> Bindings<'a> {
     /// Binds a name such as `object`, `oldObject`, `request`, `namespaceObject`, `params`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: Value) -> Self {
-        self.values.insert(name, value);
+        self.bind(name, value);
         self
+    }
+
+    /// Binds `object`. Variables that look at nothing else are evaluated once for it.
+    #[must_use]
+    pub fn with_object(mut self, object: &Object) -> Self {
+        self.bind(OBJECT, object.value());
+        self.of_object = Some(object.memo().clone());
+        self
+    }
+
+    fn bind(&mut self, name: &'static str, value: Value) {
+        if name == OBJECT {
+            self.of_object = None;
+        }
+        self.values.insert(name, value);
     }
 
     /// Binds `authorizer` for a requester, and `authorizer.requestResource` if the request is known.
@@ -98,18 +102,29 @@ impl<'a> Scope<'a> {
 
     /// Bindings with a policy's variables.
     pub fn with_variables(bindings: Bindings<'a>, variables: Option<&'a Variables>) -> Self {
-        Self { bindings, variables, memo: RefCell::default(), visible: Cell::new(usize::MAX), spent: Cell::default() }
+        Self {
+            bindings,
+            variables,
+            memo: RefCell::default(),
+            visible: Cell::new(usize::MAX),
+            spent: Cell::default(),
+            asked: RefCell::default(),
+            is_pinned: Cell::default(),
+        }
     }
 
     /// Binds a name anew. Variables that were evaluated keep their values.
     pub fn rebind(&mut self, name: &'static str, value: Value) {
-        self.bindings.values.insert(name, value);
+        self.bindings.bind(name, value);
+        // What was evaluated before may rest on what the name was.
+        self.bindings.of_object = None;
     }
 
     /// Gives a variable a value in place of its own, for all that is evaluated from here on.
     pub(crate) fn pin(&self, name: &str, value: Value) {
         if let Some(position) = self.variables.and_then(|variables| variables.position(name)) {
             self.memo.borrow_mut().insert(position, Ok(value));
+            self.is_pinned.set(true);
         }
     }
 
@@ -143,27 +158,57 @@ impl<'a> Scope<'a> {
         let Some((variables, position)) = found else {
             return Err(EvalError::Runtime(format!("no such key: {name}")));
         };
+        if let Some(asked) = self.asked.borrow_mut().last_mut() {
+            asked.push(position);
+        }
         if let Some(known) = self.memo.borrow().get(&position) {
             return known.clone();
         }
-        let Some((_, program)) = variables.named.get(position) else {
+        let Some(program) = variables.program(position) else {
             return Err(EvalError::Runtime(format!("no such key: {name}")));
         };
+        let shared = self.bindings.of_object.as_deref().filter(|_| !self.is_pinned.get());
+        let shared = shared.filter(|_| variables.is_of_object_alone(position));
+        if let Some(found) = shared.and_then(|memo| self.adopt(memo, variables, position)) {
+            return found.outcome.clone();
+        }
         let outer = self.visible.replace(position);
-        let outcome = self.evaluate_variable(name, program, depth);
+        self.asked.borrow_mut().push(Vec::new());
+        let (outcome, cost) = self.evaluate_variable(name, program, depth);
+        let asked = self.asked.borrow_mut().pop().unwrap_or_default();
         self.visible.set(outer);
+        if let Some(memo) = shared {
+            memo.keep(variables, position, Found { outcome: outcome.clone(), cost, asked });
+        }
         self.memo.borrow_mut().insert(position, outcome.clone());
         outcome
     }
 
-    fn evaluate_variable(&self, name: &str, program: &Program, depth: usize) -> Outcome {
+    /// Takes over what a variable was found to be, with the variables behind it, and pays for them.
+    fn adopt(&self, memo: &Memo, variables: &Variables, position: usize) -> Option<Arc<Found>> {
+        let found = memo.get(variables, position)?;
+        if self.memo.borrow_mut().insert(position, found.outcome.clone()).is_none() {
+            self.pay(found.cost);
+            for asked in &found.asked {
+                self.adopt(memo, variables, *asked);
+            }
+        }
+        Some(found)
+    }
+
+    fn pay(&self, cost: Meter) {
+        let spent = self.spent.get();
+        self.spent.set(Meter { units: spent.units.saturating_add(cost.units), checks: spent.checks + cost.checks });
+    }
+
+    fn evaluate_variable(&self, name: &str, program: &Program, depth: usize) -> (Outcome, Meter) {
         let mut runtime = Runtime::new(self, depth);
         let outcome = runtime.eval(program.node());
-        let (spent, own) = (self.spent.get(), runtime.meter());
-        self.spent.set(Meter { units: spent.units.saturating_add(own.units), checks: spent.checks + own.checks });
-        outcome.map_err(|error| match error {
+        self.pay(runtime.meter());
+        let outcome = outcome.map_err(|error| match error {
             EvalError::CannotEvaluate { .. } => error.within(program.source()),
             other => EvalError::Runtime(format!("composited variable {name:?} fails to evaluate: {other}")),
-        })
+        });
+        (outcome, runtime.meter())
     }
 }

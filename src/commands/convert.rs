@@ -14,10 +14,10 @@ use super::runbook::Books;
 use super::{Ending, choices, reading, reporting, translation};
 use crate::cli::Convert;
 use crate::input::{Inventory, objects_in_text};
+use crate::pairing;
 use crate::plan::Plan;
 use crate::report::style::{GOOD, HEAD, NOTE, paint};
 use crate::report::verification::Verification;
-use crate::requests::PodRequest;
 use crate::targets::{self, AdmissionRequest, Emission, Target, TestCase};
 use crate::yaml::to_yaml;
 
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Convert) -> Result<Ending> {
         add_files(&mut files, &prefix, &emission, arguments.bundle, *target)?;
         if arguments.with_tests {
             let named = named_as_written(&emission, arguments.bundle, *target);
-            add_tests(&mut files, &prefix, &named, &plan, &asked.requests, *target)?;
+            add_tests(&mut files, &prefix, &named, &plan, &asked, *target)?;
         }
         files
             .extend(books.files(*target, &emission)?.into_iter().map(|(name, text)| (format!("{prefix}{name}"), text)));
@@ -174,12 +174,14 @@ fn add_tests(
     prefix: &str,
     emission: &Emission,
     plan: &Plan<'_>,
-    requests: &[PodRequest],
+    asked: &Asked<'_>,
     target: &dyn Target,
 ) -> Result<()> {
     let documents = read_back(emission)?;
     let (namespaces, rbac, target_minor) = (plan.namespaces, plan.rbac, plan.options.target_minor);
     let decider = target.read(&documents, &targets::Context { namespaces, rbac, target_minor });
+    let mut requests = pairing::with_every_requester(plan.cluster, asked.given);
+    requests.extend_from_slice(&asked.boundary);
     let asked = requests.par_iter().map(AdmissionRequest::from);
     let cases = asked.map(|request| TestCase { verdict: decider.decide(&request), request });
     let cases: Vec<TestCase<'_>> = cases.collect();

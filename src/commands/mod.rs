@@ -2,6 +2,7 @@
 
 mod choices;
 mod compare;
+mod comparing;
 mod convert;
 mod documentation;
 mod engine;

@@ -22,26 +22,24 @@ pub(super) struct Source<'a> {
 
 /// Requests to compare decisions on.
 #[derive(Default)]
-pub(super) struct Asked {
-    pub requests: Vec<PodRequest>,
-    /// How many of them were made up around the policies' own limits.
-    pub boundary: usize,
+pub(super) struct Asked<'a> {
+    /// Those that were given, each of which every requester would send.
+    pub given: &'a [PodRequest],
+    /// Those that were made up around the policies' own limits.
+    pub boundary: Vec<PodRequest>,
     /// Whether the sides are also compared for all pods.
     pub for_all_pods: bool,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
     /// The given pods as every requester would send them, and pods around every limit if they are wanted; none if nobody wants any.
-    pub(super) fn asked(&self, is_wanted: bool, with_boundary: bool) -> Asked {
+    pub(super) fn asked(&self, is_wanted: bool, with_boundary: bool) -> Asked<'a> {
         if !is_wanted {
             return Asked::default();
         }
-        let mut requests = pairing::with_every_requester(self.cluster, self.plan.requests);
-        let given = requests.len();
-        if with_boundary {
-            requests.extend(pairing::boundary(self.cluster, self.plan, self.plan.namespaces));
-        }
-        Asked { boundary: requests.len() - given, requests, for_all_pods: false }
+        let boundary = || pairing::boundary(self.cluster, self.plan, self.plan.namespaces);
+        let boundary = with_boundary.then(boundary).unwrap_or_default();
+        Asked { given: self.plan.requests, boundary, for_all_pods: false }
     }
 
     /// The report on these targets, with what is known of each.
@@ -64,7 +62,11 @@ impl Source<'_> {
     ///
     /// # Errors
     /// Documents that do not read back, a pod that the API server could not decode.
-    pub(super) fn verification(&self, emissions: &[(&dyn Target, Emission)], asked: &Asked) -> Result<Verification> {
+    pub(super) fn verification(
+        &self,
+        emissions: &[(&dyn Target, Emission)],
+        asked: &Asked<'_>,
+    ) -> Result<Verification> {
         let findings = |(target, emission): &(&dyn Target, Emission)| {
             let (findings, _) = verify::found(self.plan, *target, &convert::read_back(emission)?, asked)?;
             Ok(findings)

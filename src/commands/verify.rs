@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use rayon::prelude::*;
 use serde_json::Value;
 
 use super::output::{counted, detail, is_verbose, program, report_problems, tell};
 use super::reporting::Asked;
-use super::{Ending, convert, folder, reading, reporting, translation};
+use super::{Ending, comparing, convert, folder, reading, reporting, translation};
 use crate::cli::{OUTPUT, Verify, VerifyFormat};
 use crate::cluster::Cluster;
 use crate::compare::{Terms, compare};
@@ -36,7 +35,8 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
     let plan =
         Plan::new(&cluster, arguments.translation.options()).with_input(&namespaces, &given).with_manifests(&manifests);
     let source = reporting::Source { inventory: &inventory, cluster: &cluster, plan: &plan };
-    let asked = Asked { for_all_pods: !arguments.no_proof, ..source.asked(true, !arguments.no_boundary) };
+    let is_wanted = arguments.write_witnesses.is_some() || targets.iter().any(|target| target.judges());
+    let asked = Asked { for_all_pods: !arguments.no_proof, ..source.asked(is_wanted, !arguments.no_boundary) };
     let mut shown = Vec::new();
     let mut verification = Verification::default();
     let mut emissions = Vec::new();
@@ -54,9 +54,8 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
         verification.targets.push(findings);
     }
     if let Some(folder) = &arguments.write_witnesses {
-        let boundary = asked.requests.get(asked.requests.len() - asked.boundary..).unwrap_or_default();
         let mut sets = vec![
-            ("boundary".to_owned(), boundary.to_vec()),
+            ("boundary".to_owned(), asked.boundary.clone()),
             ("pairwise".to_owned(), pairing::pairwise(&cluster, &plan, &namespaces)),
         ];
         sets.extend(shown);
@@ -72,14 +71,22 @@ pub(super) fn run(arguments: &Verify) -> Result<Ending> {
         _ => print(arguments, &verification),
     };
     let is_clean = verification.is_clean();
+    let judged = emissions.iter().zip(&verification.targets).find(|((target, _), _)| target.judges());
+    let told = told(given.len(), judged.map(|(_, findings)| findings.compared));
     print(verification)?;
-    let (given, made_up) = (given.len(), asked.requests.len() - given.len());
-    tell(format!("{given} given, {made_up} more by pairing with requesters and at the policies' limits"));
+    tell(told);
     Ok(match is_clean {
         _ if broken => Ending::Incomplete,
         true => Ending::Equal,
         false => Ending::Different,
     })
+}
+
+/// How many requests there are, and how many were compared if any were.
+fn told(given: usize, compared: Option<usize>) -> String {
+    let Some(compared) = compared else { return format!("{given} given") };
+    let made_up = compared.saturating_sub(given);
+    format!("{given} given, {made_up} more by pairing with requesters and at the policies' limits")
 }
 
 /// The targets to verify, and the folder that holds their documents. Without targets they are those that the folder was
@@ -115,7 +122,7 @@ pub(super) fn found(
     plan: &Plan<'_>,
     target: &dyn Target,
     documents: &[Value],
-    asked: &Asked,
+    asked: &Asked<'_>,
 ) -> Result<(TargetFindings, Vec<PodRequest>)> {
     let mut witnesses = Vec::new();
     if let Some(checked) = target.check(documents, plan) {
@@ -123,43 +130,11 @@ pub(super) fn found(
     }
     let context = Context { namespaces: plan.namespaces, rbac: plan.rbac, target_minor: plan.options.target_minor };
     let decider = target.read(documents, &context);
-    let findings = findings(plan.cluster, decider.as_ref(), &asked.requests, target, &plan.options)?;
     let terms = terms(target, &plan.options);
+    let findings = comparing::findings(plan.cluster, decider.as_ref(), asked, target.name(), terms)?;
     let prove = || proved(plan.cluster, decider.as_ref(), plan.namespaces, terms, &mut witnesses);
     let proved = asked.for_all_pods.then(prove).transpose()?;
-    Ok((TargetFindings { boundary: asked.boundary, proved, ..findings }, witnesses))
-}
-
-fn findings(
-    cluster: &Cluster,
-    decider: &dyn Decider,
-    requests: &[PodRequest],
-    target: &dyn Target,
-    options: &Options,
-) -> Result<TargetFindings> {
-    let terms = terms(target, options);
-    let bar = super::output::progress(requests.len(), target.name());
-    let compared: Vec<_> = requests
-        .par_iter()
-        .map(|request| {
-            let comparison = compare(cluster, decider, request, terms);
-            bar.inc(1);
-            comparison.map(|comparison| {
-                let difference = Difference::of(request, &comparison);
-                (comparison.psp.usable, comparison.agreement, difference)
-            })
-        })
-        .collect();
-    bar.finish_and_clear();
-    let mut findings =
-        TargetFindings { target: target.name().to_owned(), compared: requests.len(), ..TargetFindings::default() };
-    for result in compared {
-        let (usable, agreement, difference) = result?;
-        findings.add(&usable, agreement);
-        findings.differences.extend(difference);
-    }
-    findings.unsupported = decider.unsupported().to_vec();
-    Ok(findings)
+    Ok((TargetFindings { boundary: asked.boundary.len(), proved, ..findings }, witnesses))
 }
 
 fn terms(target: &dyn Target, options: &Options) -> Terms {

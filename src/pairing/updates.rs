@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::admission::{Operation, Verdict};
 use crate::cluster::{Cluster, Outcome};
+use crate::input::Creator;
 use crate::pod_view::PodView;
 use crate::requests::PodRequest;
 
@@ -20,26 +21,50 @@ const LABEL: &str = "psp-migrate.example/changed";
 pub(super) fn of(cluster: &Cluster, requests: &[PodRequest]) -> Vec<PodRequest> {
     // Requests of several requesters for one pod follow each other.
     let by_pod: Vec<&[PodRequest]> = requests.chunk_by(|one, next| Arc::ptr_eq(&one.pod, &next.pod)).collect();
-    let created: Vec<Created<'_>> = by_pod.par_iter().flat_map_iter(|requests| created(cluster, requests)).collect();
-    let mut updates = Vec::with_capacity(created.len());
-    let mut tidied = BTreeSet::new();
-    for Created { request, changes, is_denied } in created {
-        let requester = (&request.namespace, &request.requester.user, &request.requester.groups);
-        if let (true, Some(stored)) = (is_denied && tidied.insert(requester), changes.last()) {
+    let mut found: Vec<Vec<Created>> = by_pod.par_iter().map(|requests| created(cluster, requests)).collect();
+    let mut tidied = Tidied::default();
+    by_pod.iter().zip(&mut found).for_each(|(requests, created)| tidied.note(requests, created));
+    by_pod.into_iter().zip(found).flat_map(|(requests, created)| all(requests, &created)).collect()
+}
+
+/// A pod that a request creates.
+pub(super) struct Created {
+    /// The request's position.
+    at: usize,
+    /// Of the pod as the policies left it, if that is not how it came, and of the pod as it came.
+    changes: Vec<Change>,
+    is_denied: bool,
+    /// Whether garbage collection touches it.
+    is_tidied: bool,
+}
+
+/// The requesters for whom garbage collection has touched a pod: namespace, user and groups.
+#[derive(Default)]
+pub(super) struct Tidied(BTreeSet<(String, String, Vec<String>)>);
+
+impl Tidied {
+    /// Has garbage collection touch the first denied pod of each requester.
+    pub(super) fn note(&mut self, requests: &[PodRequest], created: &mut [Created]) {
+        for created in created.iter_mut().filter(|created| created.is_denied) {
+            let Some(request) = requests.get(created.at) else { continue };
+            let Creator { user, groups } = request.requester.clone();
+            created.is_tidied = self.0.insert((request.namespace.clone(), user, groups));
+        }
+    }
+}
+
+/// The updates of pods that requests for one pod create.
+pub(super) fn all(requests: &[PodRequest], created: &[Created]) -> Vec<PodRequest> {
+    let mut updates = Vec::new();
+    for Created { at, changes, is_tidied, .. } in created {
+        let Some(request) = requests.get(*at) else { continue };
+        if let Some(stored) = changes.last().filter(|_| *is_tidied) {
             let held = Arc::new(held(&stored.old));
             updates.extend([update(request, &stored.old, &held), update(request, &held, &stored.old)]);
         }
         updates.extend(changes.iter().map(|change| update(request, &change.old, &change.new)));
     }
     updates
-}
-
-/// A pod that a request creates.
-struct Created<'a> {
-    request: &'a PodRequest,
-    /// Of the pod as the policies left it, if that is not how it came, and of the pod as it came.
-    changes: Vec<Change>,
-    is_denied: bool,
 }
 
 /// A change of a pod's labels. Many requests share one.
@@ -56,15 +81,15 @@ impl Change {
 }
 
 /// What requests for one pod create.
-fn created<'a>(cluster: &Cluster, requests: &'a [PodRequest]) -> Vec<Created<'a>> {
-    let creates = |request: &&PodRequest| {
+pub(super) fn created(cluster: &Cluster, requests: &[PodRequest]) -> Vec<Created> {
+    let creates = |(_, request): &(usize, &PodRequest)| {
         request.operation == Operation::Create && request.subresource.is_empty() && request.ignored.is_none()
     };
     let Some(pod) = requests.first().map(|request| &request.pod) else { return Vec::new() };
     let Ok(view) = PodView::read(pod, cluster.plugin().release()) else { return Vec::new() };
     let stored = Change::of(written(pod, &view, &cluster.plugin().stored(&view)));
     let mut admitted: BTreeMap<usize, Option<Change>> = BTreeMap::new();
-    let create = |request: &'a PodRequest| {
+    let create = |(at, request): (usize, &PodRequest)| {
         let outcome = cluster.decide(&request.as_request(), &view);
         let filled = match &outcome {
             Outcome::Decided(Verdict::Admitted { by, pod: filled, .. }) => {
@@ -77,9 +102,9 @@ fn created<'a>(cluster: &Cluster, requests: &'a [PodRequest]) -> Vec<Created<'a>
             _ => None,
         };
         let is_denied = matches!(outcome, Outcome::Decided(Verdict::Denied { .. }));
-        Created { request, changes: filled.into_iter().chain([stored.clone()]).collect(), is_denied }
+        Created { at, changes: filled.into_iter().chain([stored.clone()]).collect(), is_denied, is_tidied: false }
     };
-    requests.iter().filter(creates).map(create).collect()
+    requests.iter().enumerate().filter(creates).map(create).collect()
 }
 
 /// The pod with all that garbage collection writes.

@@ -102,7 +102,7 @@ fn by_documents(decider: &dyn Decider, request: &PodRequest) -> Said {
     Said {
         admitted: verdict.allowed,
         says: if verdict.allowed { "admitted".to_owned() } else { verdict.messages.join("; ") },
-        pod: verdict.pod,
+        pod: Arc::unwrap_or_clone(verdict.pod),
         is_evaluated: verdict.unsupported.is_empty(),
     }
 }

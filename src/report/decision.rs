@@ -1,7 +1,9 @@
 //! One decision, for programs (a JSON object with stable keys) and for people.
 
+mod shared;
 mod text;
 
+pub(crate) use shared::Decisions;
 pub(crate) use text::painted;
 
 use std::sync::Arc;
@@ -9,10 +11,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::admission::{Refusal, Verdict};
-use crate::cluster::{Cluster, Ignored, Outcome};
+use crate::cluster::{Cluster, Ignored};
 use crate::field_error::{ErrorKind, FieldError};
-use crate::pod_view::{PodView, ReadError};
+use crate::pod_view::ReadError;
 use crate::requests::PodRequest;
 
 /// A decision with the keys that `evaluate --format ndjson` prints. None of them ever changes its meaning.
@@ -46,7 +47,8 @@ pub struct Decision {
     pub denials: Vec<Denial>,
     /// The policies that the service account or the requester may use, in the plug-in's order.
     pub usable: Vec<String>,
-    /// The RFC 6902 difference between the submitted pod and the pod after admission.
+    /// The RFC 6902 difference between the submitted pod and the pod after admission; left out of a
+    /// [`crate::compare::Comparison`], which compares pods as a whole.
     pub patch: Value,
     /// The pod after admission.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,17 +90,9 @@ impl Decision {
     /// # Errors
     /// The first value of the pod that the API server could not decode.
     pub fn of(cluster: &Cluster, request: &PodRequest) -> Result<Self, ReadError> {
-        if let Some(why) = request.ignored {
-            return Ok(Self::ignored(request, why));
-        }
-        let view = PodView::read(&request.pod, cluster.plugin().release())?;
-        let asked = request.as_request();
-        let usable = cluster.usable(&asked, &view);
-        let mut decision = Self::new(request, view.service_account_name);
-        decision.usable = cluster.rbac().names(&usable).map(str::to_owned).collect();
-        match cluster.decide(&asked, &view) {
-            Outcome::Ignored(why) => decision.ignore(why),
-            Outcome::Decided(verdict) => decision.decide(cluster, request, &view, &verdict),
+        let mut decision = Decisions::new(cluster).of(request)?;
+        if let Some(pod) = decision.pod.as_ref().filter(|pod| !Arc::ptr_eq(pod, &request.pod)) {
+            decision.patch = json!(json_patch::diff(&request.pod, pod));
         }
         Ok(decision)
     }
@@ -134,35 +128,6 @@ impl Decision {
     fn ignore(&mut self, why: Ignored) {
         self.verdict = Word::Ignored;
         self.message = Some(why.to_string());
-    }
-
-    fn decide(&mut self, cluster: &Cluster, request: &PodRequest, view: &PodView<'_>, verdict: &Verdict<'_>) {
-        let name = |policy: usize| cluster.plugin().policies().get(policy).map(|policy| policy.name().to_owned());
-        match verdict {
-            Verdict::Admitted { by, pod, .. } => {
-                self.verdict = Word::Admitted;
-                self.policy = name(*by);
-                let mut result = Value::clone(&request.pod);
-                pod.write_into(view, &mut result);
-                self.patch = json!(json_patch::diff(&request.pod, &result));
-                self.pod = Some(result.into());
-            }
-            Verdict::Denied { phase, refusal } => {
-                self.verdict = Word::Denied;
-                self.message = Some(refusal.message(&request.name, *phase, cluster.plugin().release()));
-                if let Refusal::Denials(blocks) = refusal {
-                    let denials =
-                        blocks.iter().flat_map(|(by, errors)| errors.iter().map(|e| Denial::new(name(*by), e)));
-                    self.denials = denials.collect();
-                }
-            }
-            Verdict::Invalid { by, errors } => {
-                self.verdict = Word::Invalid;
-                self.policy = name(*by);
-                self.message = Some(invalid_message(&request.name, errors));
-                self.denials = errors.iter().map(|error| Denial::new(None, error)).collect();
-            }
-        }
     }
 
     /// Whether the pod is filled in.

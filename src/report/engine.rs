@@ -103,7 +103,7 @@ impl EngineDecision {
 
     /// A request that no engine gets as one for a pod.
     pub fn ignored(target: &'static str, request: &PodRequest) -> Self {
-        let verdict = TargetVerdict { allowed: true, pod: Value::clone(&request.pod), ..TargetVerdict::default() };
+        let verdict = TargetVerdict { allowed: true, pod: request.pod.clone(), ..TargetVerdict::default() };
         let message = "the request creates or updates no pod, and is not evaluated".to_owned();
         Self { verdict: Word::Ignored, message: Some(message), ..Self::of_pod(target, request, verdict) }
     }

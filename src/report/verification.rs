@@ -12,6 +12,7 @@ pub use groups::DifferenceGroup;
 pub(crate) use groups::grouped;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -98,26 +99,28 @@ pub struct Difference {
     /// Why the two servers do not see the same pod, or what cannot be evaluated.
     pub reasons: Vec<String>,
     /// The pod to try, as somebody would write it.
-    pub pod: Value,
+    pub pod: Arc<Value>,
     /// The pod after PodSecurityPolicy's fills, where fills differ.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub psp_pod: Option<Value>,
+    pub psp_pod: Option<Arc<Value>>,
     /// The pod after the target's fills, where fills differ.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_pod: Option<Value>,
+    pub target_pod: Option<Arc<Value>>,
 }
 
 impl Difference {
     /// The difference that a comparison shows; `None` if both sides agree.
     pub fn of(request: &PodRequest, comparison: &Comparison) -> Option<Self> {
-        if !comparison.differs() {
-            return None;
-        }
+        comparison.differs().then(|| Self::with_pod(without_defaults(&request.pod).into(), comparison))
+    }
+
+    /// The difference that a comparison shows, with the pod as somebody would write it.
+    pub(crate) fn with_pod(pod: Arc<Value>, comparison: &Comparison) -> Self {
         let psp = &comparison.psp;
         let fills_differ = comparison.agreement == Agreement::FilledDifferently;
         let unsupported =
             comparison.unsupported().iter().map(|part| format!("{} {}: {}", part.document, part.path, part.why));
-        Some(Self {
+        Self {
             kind: comparison.agreement,
             namespace: psp.namespace.clone(),
             name: psp.workload.clone().unwrap_or_else(|| psp.name.clone()),
@@ -131,10 +134,10 @@ impl Difference {
             target_messages: comparison.target.messages.clone(),
             fields: psp.denials.iter().map(|denial| denial.field.clone()).collect(),
             reasons: comparison.seen_otherwise.iter().cloned().chain(unsupported).collect(),
-            pod: without_defaults(&request.pod),
-            psp_pod: psp.pod.as_deref().filter(|_| fills_differ).cloned(),
+            pod,
+            psp_pod: psp.pod.clone().filter(|_| fills_differ),
             target_pod: Some(comparison.target.pod.clone()).filter(|_| fills_differ),
-        })
+        }
     }
 }
 
@@ -191,7 +194,10 @@ impl TargetFindings {
     /// Counts a request that may use these policies.
     pub fn add(&mut self, usable: &[String], agreement: Agreement) {
         self.counts.add(agreement);
-        self.by_class.entry(usable.to_vec()).or_default().add(agreement);
+        match self.by_class.get_mut(usable) {
+            Some(counts) => counts.add(agreement),
+            None => self.by_class.entry(usable.to_vec()).or_default().add(agreement),
+        }
     }
 
     /// How the target relates to PodSecurityPolicy, over what was compared or proved and no further: see [`Self::rung`].

@@ -13,6 +13,8 @@ mod testing;
 pub mod vap;
 pub mod workloads;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::compare::Comparison;
@@ -166,6 +168,12 @@ pub trait Decider: Sync {
     /// What the engine would do.
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict;
 
+    /// What the engine would do with each of several requests. What there is to find out about a pod is found out once for
+    /// all of them that are about it.
+    fn decide_all(&self, requests: &[AdmissionRequest<'_>]) -> Vec<TargetVerdict> {
+        requests.iter().map(|request| self.decide(request)).collect()
+    }
+
     /// What the engine would say to the workload itself, whose pods a controller creates; `None` if it looks at none.
     fn decide_workload(&self, _request: &WorkloadRequest<'_>) -> Option<TargetVerdict> {
         None
@@ -256,8 +264,8 @@ pub struct TargetVerdict {
     pub warnings: Vec<String>,
     /// Annotations for the audit log.
     pub audit: Vec<(String, String)>,
-    /// The pod after the engine's mutations.
-    pub pod: Value,
+    /// The pod after the engine's mutations. Many verdicts are about one pod.
+    pub pod: Arc<Value>,
     /// What had to be evaluated and could not be; with any, nothing else here is an answer.
     pub unsupported: Vec<Unsupported>,
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use psp_migrate::cluster::Cluster;
-use psp_migrate::compare::{Agreement, Comparison, Terms, compare};
+use psp_migrate::compare::{Agreement, Comparison, Terms, compare_all};
 use psp_migrate::input::{Class, Inventory, Sourced};
 use psp_migrate::pairing;
 use psp_migrate::plan::{Options, Plan};
@@ -13,6 +13,9 @@ use psp_migrate::requests::{PodRequest, RequestReader};
 use psp_migrate::targets::{Context, TARGETS, Target, TargetVerdict};
 use rayon::prelude::*;
 use serde_json::Value;
+
+/// How many requests are decided about together.
+const TOGETHER: usize = 16;
 
 /// A cluster and the pods that were given with it.
 pub struct Sides {
@@ -87,7 +90,8 @@ impl Sides {
             compares_pods: fills_in,
             compares_annotation: options.annotate && fills_in,
         };
-        requests.par_iter().map(|request| compare(&self.cluster, decider.as_ref(), request, terms).unwrap()).collect()
+        let together = |requests: &[PodRequest]| compare_all(&self.cluster, decider.as_ref(), requests, terms);
+        requests.par_chunks(TOGETHER).flat_map_iter(together).map(Result::unwrap).collect()
     }
 
     /// On how many requests the two differ.

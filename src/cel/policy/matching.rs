@@ -105,8 +105,12 @@ mod tests {
         let pod = json!({"metadata": {"name": "p", "labels": {"app": "x"}}});
         let request = Request::create_pod("team", Identity::default(), pod);
         let namespace = json!({"metadata": {"labels": {"env": "prod"}}});
-        let surroundings =
-            Surroundings { authorize: &DenyAll, namespace_object: Some(&namespace), params: &[], redefault: &Ok };
+        let surroundings = Surroundings {
+            authorize: &DenyAll,
+            namespace_object: Some(&namespace),
+            params: &[],
+            redefault: &|pod| Ok(pod.into()),
+        };
         matches(&constraints, &request, &surroundings).unwrap()
     }
 

@@ -10,7 +10,7 @@ use super::phase::{Matching, Phase, match_conditions};
 use super::request::{Request, Surroundings};
 use super::{matching, merge, namespace, params};
 use crate::cel::cost::{self, Budget, OutOfBudget};
-use crate::cel::{EvalError, Scope, Value};
+use crate::cel::{Bindings, EvalError, Object, Scope, Value};
 use crate::field_error::go_quote;
 use serde_json::{Value as Json, json};
 
@@ -38,7 +38,9 @@ impl Policies {
         }
         namespace::note_unknown(&self.mutating, request, surroundings, &mut outcome);
         let invocations = self.invocations(request, surroundings, &mut outcome);
-        let mut run = Run { request, surroundings, object: request.object.clone(), outcome };
+        let bindings = request.bindings(&request.object, surroundings);
+        let namespace = request.namespace_value(surroundings);
+        let mut run = Run { request, surroundings, bindings, namespace, object: request.object.clone(), outcome };
         let again: Vec<&Invocation<'_>> = invocations.iter().filter(|invocation| run.invoke(invocation)).collect();
         if run.object != request.object {
             // One more round for the policies that ask for it, as after any change by a mutating plug-in.
@@ -124,17 +126,24 @@ impl Policy {
 struct Run<'a> {
     request: &'a Request,
     surroundings: &'a Surroundings<'a>,
-    object: Json,
+    /// All names but `namespaceObject`, `params` and `variables`, with the object as it came.
+    bindings: Bindings<'a>,
+    /// The variable `namespaceObject`.
+    namespace: Value,
+    object: Object,
     outcome: AdmissionOutcome,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// The names as they are now.
+    fn bindings(&self, invocation: &Invocation<'_>) -> Bindings<'a> {
+        self.bindings.clone().with_object(&self.object).with("params", Value::from_json(&invocation.param))
+    }
+
     /// Runs one invocation; says whether it wants to run again after a change.
     fn invoke(&mut self, invocation: &Invocation<'_>) -> bool {
         let (policy, binding) = (invocation.policy, invocation.binding);
-        let bindings = self.request.bindings(&self.object, self.surroundings);
-        let bindings = bindings.with("params", Value::from_json(&invocation.param));
-        let scope = Scope::new(bindings.with("namespaceObject", Value::Null));
+        let scope = Scope::new(self.bindings(invocation).with("namespaceObject", Value::Null));
         match match_conditions(policy, &scope, &mut self.outcome) {
             Matching::Applies => {}
             Matching::Skips => return false,
@@ -160,12 +169,9 @@ impl Run<'_> {
     }
 
     /// The object after one mutation, with its defaults.
-    fn mutate(&mut self, invocation: &Invocation<'_>, mutation: &Mutation) -> Result<Json, Failure> {
+    fn mutate(&mut self, invocation: &Invocation<'_>, mutation: &Mutation) -> Result<Object, Failure> {
         let policy = invocation.policy;
-        let bindings = self.request.bindings(&self.object, self.surroundings);
-        let bindings = bindings
-            .with("params", Value::from_json(&invocation.param))
-            .with("namespaceObject", self.request.namespace_value(self.surroundings));
+        let bindings = self.bindings(invocation).with("namespaceObject", self.namespace.clone());
         let scope = Scope::with_variables(bindings, Some(&policy.variables));
         let mut phase = Phase { policy, scope: &scope, budget: Budget { remaining: cost::PER_POLICY } };
         let answer = phase.answer(&mutation.program, &mut self.outcome);

@@ -1,6 +1,6 @@
 //! What admission decided, in the API server's words.
 
-use serde_json::Value as Json;
+use crate::cel::Object;
 
 /// Everything that the policies had to say to one request.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +14,7 @@ pub struct AdmissionOutcome {
     /// Annotations for the audit event.
     pub audit_annotations: Vec<AuditAnnotation>,
     /// The object after mutation, where something changed it.
-    pub object: Option<Json>,
+    pub object: Option<Object>,
     /// What could not be evaluated. Where there is anything, the outcome is no answer.
     pub cannot_evaluate: Vec<Unknown>,
 }

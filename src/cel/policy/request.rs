@@ -2,8 +2,9 @@
 
 use crate::cel::authorizer::{Authorize, Identity};
 use crate::cel::library::request_resource_value;
-use crate::cel::{Bindings, Value};
+use crate::cel::{Bindings, Key, Object, Value};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 /// A request to the API server.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +30,9 @@ pub struct Request {
     /// The rest of the requester: `uid`, `extra`.
     pub user_details: Map<String, Json>,
     /// The object as admission sees it (see [`crate::cel::normalise`]); `Null` for none.
-    pub object: Json,
+    pub object: Object,
     /// The object before; `Null` for none.
-    pub old_object: Json,
+    pub old_object: Object,
     /// Whether nothing is to be stored.
     pub dry_run: bool,
     /// The operation's options, e.g. a `CreateOptions`; `Null` for none.
@@ -48,7 +49,7 @@ pub struct Surroundings<'a> {
     /// The objects that `paramKind` and `paramRef` can find.
     pub params: &'a [Json],
     /// Gives a mutated object its defaults and normal form, or says why the API server could not decode it.
-    pub redefault: &'a (dyn Fn(Json) -> Result<Json, String> + Sync),
+    pub redefault: &'a (dyn Fn(Json) -> Result<Object, String> + Sync),
 }
 
 impl Request {
@@ -63,7 +64,7 @@ impl Request {
             namespace: namespace.into(),
             name,
             identity,
-            object: pod,
+            object: pod.into(),
             ..Self::default()
         }
     }
@@ -84,37 +85,52 @@ impl Request {
 
     /// The variable `request`.
     fn value(&self) -> Value {
-        let kind = json!({"group": self.group, "version": self.version, "kind": self.kind});
-        let resource = json!({"group": self.group, "version": self.version, "resource": self.resource});
-        let mut user = self.user_details.clone();
-        user.insert("username".into(), self.identity.user.as_str().into());
-        user.insert("groups".into(), self.identity.groups.clone().into());
-        user.retain(|_, value| !is_empty(value));
-        let mut request = json!({
-            "kind": kind.clone(), "resource": resource.clone(), "subResource": self.subresource,
-            "requestKind": kind, "requestResource": resource, "requestSubResource": self.subresource,
-            "name": self.name, "namespace": self.namespace, "operation": self.operation,
-            "userInfo": user, "dryRun": self.dry_run, "options": self.options,
-        });
-        if let Some(fields) = request.as_object_mut() {
-            fields.retain(|_, value| !is_empty(value));
-        }
-        Value::from_json(&request)
+        let text = |text: &str| Value::string(text);
+        let object = |fields: &[(&'static str, Value)]| {
+            let entry = |(name, value): &(&str, Value)| (Key::String((*name).into()), value.clone());
+            Value::map(fields.iter().filter(|(_, value)| !is_empty(value)).map(entry).collect())
+        };
+        let of_api = |name: &'static str, value: &str| {
+            let place = [("group", text(&self.group)), ("version", text(&self.version)), (name, text(value))];
+            Value::map(place.map(|(name, value)| (Key::String(name.into()), value)).to_vec())
+        };
+        let (kind, resource) = (of_api("kind", &self.kind), of_api("resource", &self.resource));
+        object(&[
+            ("kind", kind.clone()),
+            ("resource", resource.clone()),
+            ("subResource", text(&self.subresource)),
+            ("requestKind", kind),
+            ("requestResource", resource),
+            ("requestSubResource", text(&self.subresource)),
+            ("name", text(&self.name)),
+            ("namespace", text(&self.namespace)),
+            ("operation", text(&self.operation)),
+            ("userInfo", self.user_value()),
+            ("dryRun", Value::Bool(self.dry_run)),
+            ("options", Value::from_json(&self.options)),
+        ])
+    }
+
+    /// The requester as `request.userInfo`.
+    fn user_value(&self) -> Value {
+        let mut fields: BTreeMap<&str, Value> =
+            self.user_details.iter().map(|(name, value)| (name.as_str(), Value::from_json(value))).collect();
+        fields.insert("username", Value::string(self.identity.user.as_str()));
+        fields.insert("groups", Value::list(self.identity.groups.iter().map(|group| Value::string(group.as_str()))));
+        let given = fields.into_iter().filter(|(_, value)| !is_empty(value));
+        Value::map(given.map(|(name, value)| (Key::String(name.into()), value)).collect())
     }
 
     /// All names but `namespaceObject`, `params` and `variables`.
-    pub(crate) fn bindings<'a>(&self, object: &Json, surroundings: &Surroundings<'a>) -> Bindings<'a> {
+    pub(crate) fn bindings<'a>(&self, object: &Object, surroundings: &Surroundings<'a>) -> Bindings<'a> {
         let place = [&self.group, &self.resource, &self.subresource, &self.namespace, &self.name].map(String::as_str);
         let resource = request_resource_value(self.identity.clone(), place);
         self.plain_bindings(object).with_authorizer(surroundings.authorize, &self.identity, Some(resource))
     }
 
     /// The objects and the request.
-    pub(crate) fn plain_bindings<'a>(&self, object: &Json) -> Bindings<'a> {
-        Bindings::new()
-            .with("object", Value::from_json(object))
-            .with("oldObject", Value::from_json(&self.old_object))
-            .with("request", self.value())
+    pub(crate) fn plain_bindings<'a>(&self, object: &Object) -> Bindings<'a> {
+        Bindings::new().with_object(object).with("oldObject", self.old_object.value()).with("request", self.value())
     }
 
     /// The variable `namespaceObject`: null for cluster-scoped requests.
@@ -145,12 +161,13 @@ impl Request {
     }
 }
 
-fn is_empty(value: &Json) -> bool {
+/// Whether the API server leaves a field of the request out.
+fn is_empty(value: &Value) -> bool {
     match value {
-        Json::Null => true,
-        Json::String(text) => text.is_empty(),
-        Json::Array(items) => items.is_empty(),
-        Json::Object(fields) => fields.is_empty(),
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Map(map) => map.entries().is_empty(),
         _ => false,
     }
 }

@@ -31,7 +31,7 @@ fn binding(kind: &str, policy: &str, fields: Json) -> Json {
 }
 
 fn surroundings<'a>(authorize: &'a dyn Authorize, params: &'a [Json]) -> Surroundings<'a> {
-    Surroundings { authorize, namespace_object: None, params, redefault: &Ok }
+    Surroundings { authorize, namespace_object: None, params, redefault: &|pod| Ok(pod.into()) }
 }
 
 fn validate_with(documents: &[Json], authorize: &dyn Authorize, params: &[Json]) -> AdmissionOutcome {

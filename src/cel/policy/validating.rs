@@ -35,8 +35,9 @@ impl Policies {
     pub fn validate(&self, request: &Request, surroundings: &Surroundings<'_>) -> AdmissionOutcome {
         let mut outcome = AdmissionOutcome::default();
         namespace::note_unknown(&self.validating, request, surroundings, &mut outcome);
+        let bindings = request.bindings(&request.object, surroundings);
         for policy in &self.validating {
-            let validator = Validator { policy, request, surroundings };
+            let validator = Validator { policy, request, surroundings, bindings: &bindings };
             validator.run(&mut outcome);
         }
         outcome
@@ -47,6 +48,8 @@ struct Validator<'a> {
     policy: &'a Policy,
     request: &'a Request,
     surroundings: &'a Surroundings<'a>,
+    /// All names but `namespaceObject`, `params` and `variables`.
+    bindings: &'a Bindings<'a>,
 }
 
 impl Validator<'_> {
@@ -113,8 +116,7 @@ impl Validator<'_> {
     }
 
     fn run_param(&self, binding: &Json, param: &Json, outcome: &mut AdmissionOutcome) {
-        let bindings = self.request.bindings(&self.request.object, self.surroundings);
-        let bindings = bindings.with("params", Value::from_json(param));
+        let bindings = self.bindings.clone().with("params", Value::from_json(param));
         let conditions = Scope::new(bindings.clone().with("namespaceObject", Value::Null));
         match match_conditions(self.policy, &conditions, outcome) {
             Matching::Skips => return,

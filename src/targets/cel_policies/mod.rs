@@ -4,6 +4,7 @@
 pub(super) mod frozen;
 pub(super) mod gaps;
 pub(super) mod message;
+pub(super) mod pods;
 pub(super) mod rules;
 pub(super) mod server;
 pub(super) mod stored;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::pods::Pods;
 use super::stored::{as_stored, cel_request, prepare_for_create};
 use crate::admission::Operation;
+use crate::cel::Object;
 use crate::cel::policy::Request;
 use crate::modern;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
@@ -15,7 +17,7 @@ use crate::targets::AdmissionRequest;
 /// A subject's request for the smallest pod.
 pub(in crate::targets) fn smallest_request(subject: &Subject) -> Request {
     let pod = subject.smallest_pod();
-    cel_request(&AdmissionRequest {
+    let request = AdmissionRequest {
         namespace: &subject.namespace,
         name: "p",
         user: &subject.user,
@@ -24,7 +26,8 @@ pub(in crate::targets) fn smallest_request(subject: &Subject) -> Request {
         subresource: "",
         object: &pod,
         old_object: None,
-    })
+    };
+    cel_request(&request, &Pods::default())
 }
 
 /// Somebody in a namespace.
@@ -33,8 +36,8 @@ pub(in crate::targets) fn somebody(namespace: &str) -> Subject {
 }
 
 /// As [`as_stored`], for whom it might fail.
-pub(in crate::targets) fn redefaulted(pod: Value) -> Result<Value, String> {
-    Ok(as_stored(pod))
+pub(in crate::targets) fn redefaulted(pod: Value) -> Result<Object, String> {
+    Ok(as_stored(pod).into())
 }
 
 /// Prepares pods for creation, and refuses those that mutation has made invalid.

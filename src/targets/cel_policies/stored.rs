@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::pods::Pods;
 use crate::cel::authorizer::Identity;
 use crate::cel::normalise::{normalise, pod_pointers};
 use crate::cel::policy::Request;
@@ -10,7 +11,7 @@ use crate::modern;
 use crate::targets::AdmissionRequest;
 
 /// The request as the policies see it.
-pub(in crate::targets) fn cel_request(request: &AdmissionRequest<'_>) -> Request {
+pub(in crate::targets) fn cel_request<'a>(request: &AdmissionRequest<'a>, pods: &Pods<'a>) -> Request {
     Request {
         operation: request.operation.name().to_owned(),
         version: "v1".to_owned(),
@@ -20,8 +21,8 @@ pub(in crate::targets) fn cel_request(request: &AdmissionRequest<'_>) -> Request
         name: request.name.to_owned(),
         namespace: request.namespace.to_owned(),
         identity: Identity { user: request.user.to_owned(), groups: request.groups.to_vec() },
-        object: as_stored(request.object.clone()),
-        old_object: request.old_object.map(|pod| as_stored(pod.clone())).unwrap_or_default(),
+        object: pods.submitted(request.object),
+        old_object: request.old_object.map(|pod| pods.submitted(pod)).unwrap_or_default(),
         ..Request::default()
     }
 }

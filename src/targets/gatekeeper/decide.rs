@@ -94,7 +94,7 @@ impl Decider for Documents {
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
         let mut verdict = TargetVerdict {
             allowed: true,
-            pod: as_written(request.object),
+            pod: as_written(request.object).into(),
             unsupported: self.unsupported.clone(),
             ..TargetVerdict::default()
         };
@@ -104,7 +104,7 @@ impl Decider for Documents {
             let labels = namespace.map(|namespace| &namespace.labels);
             let subject = Subject { namespace: request.namespace, namespace_labels: labels, pod: &verdict.pod };
             match apply_all(&self.mutators, request.operation, subject) {
-                Ok(Some(pod)) => verdict.pod = as_written(&pod),
+                Ok(Some(pod)) => verdict.pod = as_written(&pod).into(),
                 Ok(None) => {}
                 Err(refused) => {
                     return TargetVerdict { allowed: false, messages: vec![refused.to_string()], ..verdict };

@@ -110,12 +110,16 @@ impl BoundNative {
             name: request.name.to_owned(),
             namespace: request.namespace.to_owned(),
             identity: Identity { user: request.user.to_owned(), groups: request.groups.to_vec() },
-            object: pod.clone(),
-            old_object: request.old_object.map(as_written).unwrap_or_default(),
+            object: pod.clone().into(),
+            old_object: request.old_object.map(as_written).unwrap_or_default().into(),
             ..Request::default()
         };
-        let surroundings =
-            Surroundings { authorize: &Nobody, namespace_object: namespace, params: &self.params, redefault: &Ok };
+        let surroundings = Surroundings {
+            authorize: &Nobody,
+            namespace_object: namespace,
+            params: &self.params,
+            redefault: &|pod| Ok(pod.into()),
+        };
         let outcome = self.policies.validate(&request, &surroundings);
         let unsupported = outcome.cannot_evaluate.into_iter().map(|unknown| Unsupported {
             document: format!("ConstraintTemplate/{}", unknown.policy),

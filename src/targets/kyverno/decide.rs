@@ -12,8 +12,9 @@ use crate::cel::policy::{Request, Surroundings, matching};
 use crate::cel::{Bindings, EvalError, Program, Scope, Value};
 use crate::modern;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
+use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
-use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
+use crate::targets::cel_policies::stored::cel_request;
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// Kyverno's policies and what stands around them, whoever wrote them.
@@ -85,24 +86,12 @@ impl<'a> KyvernoPolicies<'a> {
 
 impl Decider for KyvernoPolicies<'_> {
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
-        let mut asked = cel_request(request);
-        if asked.old_object.is_null() {
-            // Kyverno shows an empty object where there is none.
-            asked.old_object = json!({});
-        }
-        let surroundings = self.surroundings(request.namespace);
-        let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
-        self.mutate(&mut asked, &surroundings, &mut verdict);
-        self.mutate_by_rules(&mut asked, &surroundings, &mut verdict);
-        if verdict.allowed {
-            if request.operation == Operation::Create {
-                prepare_for_create(&mut asked.object);
-                self.validate_pod(&asked, &mut verdict);
-            }
-            self.validate(&asked, &surroundings, &mut verdict);
-        }
-        verdict.pod = asked.object;
-        verdict
+        self.decide_about(request, &Pods::default())
+    }
+
+    fn decide_all(&self, requests: &[AdmissionRequest<'_>]) -> Vec<TargetVerdict> {
+        let pods = Pods::default();
+        requests.iter().map(|request| self.decide_about(request, &pods)).collect()
     }
 
     fn unsupported(&self) -> &[Unsupported] {
@@ -119,9 +108,37 @@ impl Decider for KyvernoPolicies<'_> {
 }
 
 impl KyvernoPolicies<'_> {
+    /// Decides about one of the requests that `pods` are of.
+    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> TargetVerdict {
+        let mut asked = cel_request(request, pods);
+        if asked.old_object.is_null() {
+            // Kyverno shows an empty object where there is none.
+            asked.old_object = json!({}).into();
+        }
+        let surroundings = self.surroundings(request.namespace);
+        let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
+        self.mutate(&mut asked, pods, &surroundings, &mut verdict);
+        self.mutate_by_rules(&mut asked, pods, &surroundings, &mut verdict);
+        if verdict.allowed {
+            if request.operation == Operation::Create {
+                asked.object = pods.prepared(asked.object);
+                self.validate_pod(&asked, &mut verdict);
+            }
+            self.validate(&asked, &surroundings, &mut verdict);
+        }
+        verdict.pod = asked.object.json().clone();
+        verdict
+    }
+
     /// All mutating policies, each on what the one before left. Kyverno knows no order among them: where it matters, nobody
     /// knows the outcome.
-    fn mutate(&self, asked: &mut Request, surroundings: &Surroundings<'_>, verdict: &mut TargetVerdict) {
+    fn mutate(
+        &self,
+        asked: &mut Request,
+        pods: &Pods<'_>,
+        surroundings: &Surroundings<'_>,
+        verdict: &mut TargetVerdict,
+    ) {
         let selected: Vec<&CelPolicy> =
             self.mutating.iter().filter(|policy| select(policy, asked, surroundings, verdict)).collect();
         if selected.is_empty() {
@@ -136,8 +153,8 @@ impl KyvernoPolicies<'_> {
                 verdict.unsupported.push(unordered("MutatingPolicy", names));
             }
         }
-        if pod != asked.object {
-            asked.object = as_stored(pod);
+        if pod != *asked.object {
+            asked.object = pods.changed(pod);
         }
     }
 
@@ -156,7 +173,13 @@ impl KyvernoPolicies<'_> {
     }
 
     /// The rules of ClusterPolicies, after the mutating policies, whose webhooks come first by name. Their order is as random.
-    fn mutate_by_rules(&self, asked: &mut Request, surroundings: &Surroundings<'_>, verdict: &mut TargetVerdict) {
+    fn mutate_by_rules(
+        &self,
+        asked: &mut Request,
+        pods: &Pods<'_>,
+        surroundings: &Surroundings<'_>,
+        verdict: &mut TargetVerdict,
+    ) {
         let mutating: Vec<&ClusterPolicy> = self
             .cluster
             .iter()
@@ -164,12 +187,12 @@ impl KyvernoPolicies<'_> {
             .collect();
         let before = asked.object.clone();
         for policy in &mutating {
-            asked.object = policy.change(asked, surroundings, verdict);
+            asked.object = policy.change(asked, surroundings, verdict).into();
         }
         if mutating.len() > 1 {
             let mut other = Request { object: before.clone(), ..asked.clone() };
             for policy in mutating.iter().rev() {
-                other.object = policy.change(&other, surroundings, &mut TargetVerdict::default());
+                other.object = policy.change(&other, surroundings, &mut TargetVerdict::default()).into();
             }
             if other.object != asked.object {
                 verdict
@@ -178,7 +201,7 @@ impl KyvernoPolicies<'_> {
             }
         }
         if asked.object != before {
-            asked.object = as_stored(std::mem::take(&mut asked.object));
+            asked.object = pods.changed(std::mem::take(&mut asked.object).into_json());
         }
     }
 

@@ -77,7 +77,7 @@ fn push_judged<'a>(
 
 /// A subject's request for the smallest pod. Kyverno shows an empty object where there is none.
 pub(super) fn request(subject: &Subject) -> Request {
-    Request { old_object: json!({}), ..smallest_request(subject) }
+    Request { old_object: json!({}).into(), ..smallest_request(subject) }
 }
 
 /// The policies that can say anything in the subject's namespace.

@@ -122,7 +122,7 @@ fn identify(pod: &mut Value, case: &TestCase<'_>, name: &str) {
 /// The pod that mutations leave, where they change anything. The API server completes pods with AppArmor annotations, so
 /// what Kyverno alone leaves of them is not known.
 fn changed(case: &TestCase<'_>, submitted: &Value) -> Option<Value> {
-    let mut pod = case.verdict.pod.clone();
+    let mut pod = Value::clone(&case.verdict.pod);
     identify(&mut pod, case, text(submitted, "/metadata/name"));
     let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
     let completed = annotations.into_iter().flatten().any(|(key, _)| key.starts_with(APP_ARMOR_ANNOTATION));

@@ -172,7 +172,7 @@ fn verdict(response: Response, pod: &Value) -> TargetVerdict {
         messages: response.refusal.into_iter().map(|refusal| refusal.message).collect(),
         warnings: response.warnings,
         audit: audit.collect(),
-        pod: pod.clone(),
+        pod: pod.clone().into(),
         unsupported: Vec::new(),
     }
 }

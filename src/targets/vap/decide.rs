@@ -11,8 +11,9 @@ use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
 use crate::rbac::Rbac;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
+use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
-use crate::targets::cel_policies::stored::{as_stored, cel_request, prepare_for_create};
+use crate::targets::cel_policies::stored::cel_request;
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// The API server puts no more failures into the audit log.
@@ -63,30 +64,12 @@ impl<'a> NativePolicies<'a> {
 
 impl Decider for NativePolicies<'_> {
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
-        let authorizer = Grants { rbac: self.rbac, unanswered: Mutex::default() };
-        let surroundings = Surroundings {
-            authorize: &authorizer,
-            namespace_object: self.namespace(request.namespace),
-            params: &self.params,
-            redefault: &|pod| Ok(as_stored(pod)),
-        };
-        let mut asked = cel_request(request);
-        let mutated = self.policies.mutate(&asked, &surroundings);
-        let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
-        if let Some(pod) = &mutated.object {
-            asked.object = pod.clone();
-        }
-        take_in(mutated, &mut verdict);
-        if verdict.allowed {
-            if request.operation == Operation::Create {
-                prepare_for_create(&mut asked.object);
-            }
-            self.validate_pod(&asked, &mut verdict);
-            take_in(self.policies.validate(&asked, &surroundings), &mut verdict);
-        }
-        verdict.unsupported.extend(authorizer.into_unsupported());
-        verdict.pod = asked.object;
-        verdict
+        self.decide_about(request, &Pods::default())
+    }
+
+    fn decide_all(&self, requests: &[AdmissionRequest<'_>]) -> Vec<TargetVerdict> {
+        let pods = Pods::default();
+        requests.iter().map(|request| self.decide_about(request, &pods)).collect()
     }
 
     fn unsupported(&self) -> &[Unsupported] {
@@ -103,6 +86,34 @@ impl Decider for NativePolicies<'_> {
 }
 
 impl NativePolicies<'_> {
+    /// Decides about one of the requests that `pods` are of.
+    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> TargetVerdict {
+        let authorizer = Grants { rbac: self.rbac, unanswered: Mutex::default() };
+        let surroundings = Surroundings {
+            authorize: &authorizer,
+            namespace_object: self.namespace(request.namespace),
+            params: &self.params,
+            redefault: &|pod| Ok(pods.changed(pod)),
+        };
+        let mut asked = cel_request(request, pods);
+        let mutated = self.policies.mutate(&asked, &surroundings);
+        let mut verdict = TargetVerdict { allowed: true, ..TargetVerdict::default() };
+        if let Some(pod) = &mutated.object {
+            asked.object = pod.clone();
+        }
+        take_in(mutated, &mut verdict);
+        if verdict.allowed {
+            if request.operation == Operation::Create {
+                asked.object = pods.prepared(asked.object);
+            }
+            self.validate_pod(&asked, &mut verdict);
+            take_in(self.policies.validate(&asked, &surroundings), &mut verdict);
+        }
+        verdict.unsupported.extend(authorizer.into_unsupported());
+        verdict.pod = asked.object.json().clone();
+        verdict
+    }
+
     /// The API server refuses some pods that were filled in.
     fn validate_pod(&self, request: &Request, verdict: &mut TargetVerdict) {
         if !self.validates_pods || request.operation != "CREATE" {

@@ -129,11 +129,12 @@ fn compare(
                 messages.push("a policy still has to fill this in".to_owned());
             }
             let allowed = admitted(&decision);
-            (agreement, TargetVerdict { allowed, messages, pod: Value::clone(&after.pod), ..TargetVerdict::default() })
+            (agreement, TargetVerdict { allowed, messages, pod: after.pod.clone(), ..TargetVerdict::default() })
         }
         Err(why) => {
             let unsupported = Unsupported { document: label.to_owned(), path: String::new(), why };
-            let verdict = TargetVerdict { unsupported: vec![unsupported], pod: json!({}), ..TargetVerdict::default() };
+            let verdict =
+                TargetVerdict { unsupported: vec![unsupported], pod: json!({}).into(), ..TargetVerdict::default() };
             (Agreement::NotEvaluated, verdict)
         }
     };

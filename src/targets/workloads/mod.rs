@@ -236,7 +236,7 @@ impl Decider for NoJudge {
             path: String::new(),
             why: "patches change manifests and judge no requests".to_owned(),
         }];
-        TargetVerdict { pod: request.object.clone(), unsupported, ..TargetVerdict::default() }
+        TargetVerdict { pod: request.object.clone().into(), unsupported, ..TargetVerdict::default() }
     }
 
     fn unsupported(&self) -> &[Unsupported] {

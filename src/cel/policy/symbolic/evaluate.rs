@@ -11,7 +11,7 @@ use crate::cel::ast::Node;
 use crate::cel::eval::Runtime;
 use crate::cel::policy::document::MutationKind;
 use crate::cel::policy::mutating::json_patched;
-use crate::cel::{EvalError, Scope, Value};
+use crate::cel::{EvalError, Object, Scope, Value};
 use crate::symbolic::Answer;
 
 /// What gives the patch of a step, in its run.
@@ -98,7 +98,7 @@ impl<'a> SymbolicPolicies<'a> {
             By::Expression(node) => patched_by(node, &self.scope(run, pod, false, &patch.pinned), pod)?,
             By::Mutations => self.after_mutations(run, pod, &patch.pinned)?,
         };
-        self.answered(patched.and_then(|pod| (self.surroundings.redefault)(pod).ok()))
+        self.answered(patched.and_then(|pod| (self.surroundings.redefault)(pod).ok()).map(Object::into_json))
     }
 
     /// A pod after all mutations of a policy. A variable that is asked for again, after the pod has changed, must have the

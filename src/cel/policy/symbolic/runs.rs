@@ -76,7 +76,11 @@ impl<'a> SymbolicPolicies<'a> {
     pub(super) fn bindings_for(&self, run: &Run<'a>, pod: &Json, bare: bool) -> Bindings<'a> {
         if text(pod, "/metadata/name") != self.request.name {
             let name = text(pod, "/metadata/name").to_owned();
-            return self.bindings(&run.param, &Request { object: pod.clone(), name, ..self.request.clone() }, bare);
+            return self.bindings(
+                &run.param,
+                &Request { object: pod.clone().into(), name, ..self.request.clone() },
+                bare,
+            );
         }
         let [with_namespace, without] = &run.bindings;
         let bindings = if bare { without } else { with_namespace };

@@ -51,7 +51,7 @@ impl ClusterPolicy {
         verdict: &mut TargetVerdict,
     ) -> Json {
         let namespace = request.namespace_object(surroundings);
-        let mut pod = request.object.clone();
+        let mut pod = Json::clone(&request.object);
         let mut variables = variables(request);
         for rule in &self.rules {
             let Action::Mutate(mutation) = &rule.action else { continue };
@@ -72,7 +72,7 @@ impl ClusterPolicy {
                 }
                 Err(problem) => {
                     self.fail(rule, &problem, verdict);
-                    return request.object.clone();
+                    return Json::clone(&request.object);
                 }
             }
         }
@@ -161,7 +161,7 @@ pub(super) fn variables(request: &Request) -> Variables {
         user.insert("groups".to_owned(), json!(request.identity.groups));
     }
     let mut asked = json!({
-        "object": request.object,
+        "object": **request.object.json(),
         "operation": request.operation,
         "namespace": request.namespace,
         "userInfo": user,
@@ -173,7 +173,7 @@ pub(super) fn variables(request: &Request) -> Variables {
             }
         }
         if request.old_object.as_object().is_some_and(|old| !old.is_empty()) {
-            fields.insert("oldObject".to_owned(), request.old_object.clone());
+            fields.insert("oldObject".to_owned(), Json::clone(&request.old_object));
         }
     }
     Variables { element: Map::new(), request: [("request".to_owned(), asked)].into_iter().collect() }
