@@ -14,7 +14,7 @@ pub(super) const REGO: &str = include_str!("../../../templates/gatekeeper/podsec
 /// The kind of the constraint; in lower case the template's name.
 pub(super) const KIND: &str = "PodSecurityPolicySet";
 /// The name of the constraint.
-pub(super) const CONSTRAINT: &str = "pod-security-policies";
+const CONSTRAINT: &str = "pod-security-policies";
 
 /// The keys of a policy's annotations that have a meaning.
 const ANNOTATIONS: [&str; 4] = [

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::emit::CONSTRAINT;
 use super::review::review;
 use super::text_at;
 use crate::targets::{AdmissionRequest, Emission, EmittedText, TestCase};
@@ -22,9 +21,10 @@ pub(super) fn files(emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedT
         let is_of = |version: &str| version.starts_with(group);
         let mut emitted = emission.documents.iter();
         let found = emitted.find(|emitted| text_at(&emitted.document, "/apiVersion").is_some_and(is_of))?;
-        Some(format!("../{}", found.file))
+        Some((format!("../{}", found.file), text_at(&found.document, "/metadata/name")?))
     };
-    let (Some(template), Some(constraint)) = (file_of("templates."), file_of("constraints.")) else {
+    let (Some((template, _)), Some((constraint, constraint_name))) = (file_of("templates."), file_of("constraints."))
+    else {
         return Vec::new();
     };
     let (mut listed, mut files, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -34,7 +34,9 @@ pub(super) fn files(emission: &Emission, cases: &[TestCase<'_>]) -> Vec<EmittedT
             continue;
         }
         let file = format!("case-{:04}.yaml", files.len() + 1);
-        listed.push(json!({"name": name(&case.request), "object": file, "assertions": assertions(case)}));
+        listed.push(
+            json!({"name": name(&case.request), "object": file, "assertions": assertions(case, constraint_name)}),
+        );
         files.extend(text(&file, &review));
     }
     let name = "pod-security-policies";
@@ -59,9 +61,9 @@ fn name(request: &AdmissionRequest<'_>) -> String {
 }
 
 /// What gator must find: the very message of the constraint, or no violation.
-fn assertions(case: &TestCase<'_>) -> Value {
+fn assertions(case: &TestCase<'_>, constraint: &str) -> Value {
     let lines = case.verdict.messages.iter().chain(&case.verdict.warnings);
-    let mut own = lines.filter_map(|line| line.strip_prefix(&format!("[{CONSTRAINT}] ")));
+    let mut own = lines.filter_map(|line| line.strip_prefix(&format!("[{constraint}] ")));
     match own.next() {
         Some(message) => json!([{"violations": 1, "message": exactly(message)}]),
         None => json!([{"violations": "no"}]),
