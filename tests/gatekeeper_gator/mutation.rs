@@ -85,7 +85,7 @@ impl Expanded {
             };
             let verdict = decider.decide(&request);
             assert_eq!(verdict.messages, Vec::<String>::new());
-            (*index, verdict.pod)
+            (*index, Value::clone(&verdict.pod))
         })
     }
 
