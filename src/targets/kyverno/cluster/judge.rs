@@ -59,12 +59,12 @@ impl ClusterPolicy {
                 continue;
             }
             let changed = rule.preconditions.hold(&variables).and_then(|holds| match holds {
-                true => mutation.apply(&pod, &mut variables),
-                false => Ok(pod.clone()),
+                true => mutation.apply(&pod, &mut variables).map(Some),
+                false => Ok(None),
             });
             match changed {
                 Ok(changed) => {
-                    if changed != pod {
+                    if let Some(changed) = changed.filter(|changed| *changed != pod) {
                         verdict.audit.push((format!("{}/{}", self.name, rule.name), PASSED.to_owned()));
                         show(&mut variables, &changed);
                         pod = changed;

@@ -66,7 +66,7 @@ impl Blocks {
     pub(super) fn mentioned(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for block in &self.blocks {
-            let namespaces = texts(block, "/resources/namespaces").unwrap_or_default();
+            let namespaces = texts(block, "namespaces").unwrap_or_default();
             names.extend(namespaces.into_iter().map(str::to_owned));
             for subject in block.get("subjects").and_then(Json::as_array).into_iter().flatten() {
                 let text = |key: &str| subject.get(key).and_then(Json::as_str).unwrap_or_default();
@@ -97,33 +97,36 @@ fn known(value: &Json, keys: &[&str], path: &str) -> Result<(), (String, String)
     }
 }
 
-fn texts<'b>(block: &'b Json, pointer: &str) -> Option<Vec<&'b str>> {
-    let list = block.pointer(pointer)?.as_array()?;
+/// What keys lead to, one below the other.
+fn at<'v>(value: &'v Json, keys: &[&str]) -> Option<&'v Json> {
+    keys.iter().try_fold(value, |value, key| value.get(key))
+}
+
+fn texts<'b>(block: &'b Json, key: &str) -> Option<Vec<&'b str>> {
+    let list = at(block, &["resources", key])?.as_array()?;
     (!list.is_empty()).then(|| list.iter().filter_map(Json::as_str).collect())
 }
 
 fn matches(block: &Json, request: &Request, namespace: &Json) -> bool {
-    let text = |pointer: &str| request.object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-    let name = match text("/metadata/name") {
-        "" => text("/metadata/generateName"),
+    let text = |key: &str| at(&request.object, &["metadata", key]).and_then(Json::as_str).unwrap_or_default();
+    let name = match text("name") {
+        "" => text("generateName"),
         name => name,
     };
-    let is_any =
-        |pointer: &str, value: &str| texts(block, pointer).is_none_or(|all| all.iter().any(|it| glob(it, value)));
-    let operations = texts(block, "/resources/operations");
+    let is_any = |key: &str, value: &str| texts(block, key).is_none_or(|all| all.iter().any(|it| glob(it, value)));
+    let operations = texts(block, "operations");
     let subjects = block.get("subjects").and_then(Json::as_array).filter(|subjects| !subjects.is_empty());
     let selects = |key: &str, object: &Json| {
-        block.pointer(&format!("/resources/{key}")).is_none_or(|wanted| {
-            let labels = object.pointer("/metadata/labels").and_then(Json::as_object);
+        at(block, &["resources", key]).is_none_or(|wanted| {
+            let labels = at(object, &["metadata", "labels"]).and_then(Json::as_object);
             selector::matches(wanted, labels).unwrap_or(false)
         })
     };
     operations.is_none_or(|all| all.contains(&request.operation.as_str()))
-        && texts(block, "/resources/kinds")
-            .is_none_or(|kinds| kinds.iter().any(|kind| kind_matches(kind, &request.subresource)))
-        && block.pointer("/resources/name").and_then(Json::as_str).is_none_or(|wanted| glob(wanted, name))
-        && is_any("/resources/names", name)
-        && is_any("/resources/namespaces", &request.namespace)
+        && texts(block, "kinds").is_none_or(|kinds| kinds.iter().any(|kind| kind_matches(kind, &request.subresource)))
+        && at(block, &["resources", "name"]).and_then(Json::as_str).is_none_or(|wanted| glob(wanted, name))
+        && is_any("names", name)
+        && is_any("namespaces", &request.namespace)
         && selects("selector", &request.object)
         && selects("namespaceSelector", namespace)
         && subjects.is_none_or(|subjects| subjects.iter().any(|subject| is(subject, request)))
