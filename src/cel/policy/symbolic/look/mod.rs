@@ -41,7 +41,7 @@ impl<'a> Look<'a> {
         self.known
     }
 
-    /// With a variable of a macro around the expression.
+    /// Puts a variable of a macro around what is looked at next.
     pub fn add_local(&mut self, local: (Arc<str>, Abs)) {
         self.locals.push(local);
     }
@@ -121,11 +121,11 @@ impl<'a> Look<'a> {
         if let Some(known) = self.known.get(name) {
             return self.inside(known.clone());
         }
-        // What is being looked at refers to nothing; the server would have refused a circle.
-        self.known.insert(name.to_owned(), Seen::default());
         let Some((_, program)) = self.variables.iter().filter(|(known, _)| *known == name).last() else {
             return Seen::flawed(format!("there is no variable `{name}`"));
         };
+        // What is being looked at refers to nothing; the server would have refused a circle.
+        self.known.insert(name.to_owned(), Seen::default());
         let outer = (std::mem::take(&mut self.locals), std::mem::take(&mut self.around));
         let seen = self.at(program.node());
         (self.locals, self.around) = outer;
@@ -238,5 +238,21 @@ impl<'a> Look<'a> {
         let mut all = self.list(parts);
         all.abs = Abs::default();
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cel::Program;
+
+    #[test]
+    fn a_variable_that_is_not_there_is_a_flaw_however_often_it_is_named() {
+        let (variables, pinned) = (Variables::default(), BTreeMap::new());
+        let mut look = Look::new(&variables, &pinned, Known::new());
+        let program = Program::compile("variables.nope").unwrap();
+        for _ in 0..2 {
+            assert!(look.at(program.node()).flaw.is_some());
+        }
     }
 }
