@@ -159,7 +159,7 @@ impl Facet {
         elements.iter_mut().for_each(|element| element.first += shift);
         self.width += elements.iter().map(Element::bits).sum::<usize>();
         self.groups.push(Group { kind: Kind::InitContainer, elements });
-        unsound.iter().filter(|bit| **bit < shift).map(|bit| bit + shift).collect()
+        unsound.iter().map(|bit| bit + shift).collect()
     }
 
     /// What the API server would not take stands for nothing. Looked at are each row, each element by itself, and each

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::facet::{Element, Facet, capabilities_unit};
+use super::assembly::Edit;
+use super::facet::{Element, Facet, Vector, capabilities_unit};
 use crate::symbolic::{Reads, Step, Unit};
 
 /// What an answer may depend on: see [`Reads`].
@@ -29,7 +30,7 @@ impl Scope {
         Self { units: facet.units.iter().cloned().collect(), parents: true }
     }
 
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.units.is_empty() && !self.parents
     }
 
@@ -43,8 +44,13 @@ impl Scope {
         self.parents |= other.parents;
     }
 
+    /// What it depends on at the beginning of a trail of steps, given what it depends on at its end.
+    pub fn at_the_beginning(self, trail: &[usize], steps: &[Step], facet: &Facet) -> Self {
+        trail.iter().rev().filter_map(|step| steps.get(*step)).fold(self, |scope, step| scope.before(step, facet))
+    }
+
     /// What it depends on before a step, given what it depends on after it. Pieces do not depend on each other.
-    pub fn before(self, step: &Step, facet: &Facet) -> Self {
+    fn before(self, step: &Step, facet: &Facet) -> Self {
         if self.parents {
             // Whatever the step writes may make the object.
             return Self::all(facet);
@@ -99,8 +105,8 @@ impl Projection {
     }
 
     /// The states of names that are looked at in place of others.
-    pub fn seen(&self, states: &[usize]) -> Vec<usize> {
-        if self.names { states.to_vec() } else { vec![0; states.len()] }
+    pub fn vector(&self, states: &Vector) -> Vector {
+        if self.names { states.clone() } else { vec![0; states.len()] }
     }
 
     /// The element of a group that is looked at in place of another.
@@ -111,7 +117,7 @@ impl Projection {
 
 impl Scope {
     /// What is seen of the values of units, as text.
-    fn seen(&self, edits: &[super::assembly::Edit]) -> String {
+    fn seen(&self, edits: &[Edit]) -> String {
         let (seen, others): (Vec<_>, Vec<_>) = edits.iter().partition(|(unit, _)| self.units.contains(unit));
         let holders: BTreeSet<String> = others
             .iter()

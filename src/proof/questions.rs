@@ -84,12 +84,6 @@ impl<'a, 'f> Questions<'a, 'f> {
         self.states.get(at.0).and_then(|state| state.get(facet)).cloned().unwrap_or_default()
     }
 
-    /// What an answer that depends on `scope` at the end of a trail depends on at its beginning.
-    fn before(&self, trail: &Trail, facet: &Facet, scope: Scope) -> Scope {
-        let steps = trail.iter().rev().filter_map(|step| self.side.steps().get(*step));
-        steps.fold(scope, |scope, step| scope.before(step, facet))
-    }
-
     fn tabulate(&mut self, facet: usize, scope: &Scope, test: super::table::Test<'_>) -> Answer<Bits> {
         let facets: &'a [Facet] = self.formulas.facets();
         let (Some(of), Some(pods)) = (facets.get(facet), self.pods.get_mut(facet)) else {
@@ -118,15 +112,14 @@ impl<'a, 'f> Questions<'a, 'f> {
 
     /// The same for what pieces of a step read and write together.
     fn effect_of(&mut self, facet: usize, trail: &Trail, step: usize, pieces: &Scope) -> Answer<(Bits, Bits)> {
-        let (side, trail) = (self.side, trail.clone());
+        let side = self.side;
         let facets: &'a [Facet] = self.formulas.facets();
         let of = facets.get(facet).ok_or("it reads nothing")?;
-        let scope = self.before(&trail, of, pieces.clone());
+        let scope = pieces.clone().at_the_beginning(trail, side.steps(), of);
         let mut answers = std::mem::take(&mut self.answers);
         let units = of.units.as_slice();
-        let before = |pods: &mut Pods, pod: usize, answers: &mut Answers| {
-            image(side, (facet, units), &trail, pods, pod, answers)
-        };
+        let before =
+            |pods: &mut Pods, pod: usize, answers: &mut Answers| image(side, (facet, units), trail, pods, pod, answers);
         let unchanged = self.tabulate(facet, &scope, &mut |pods, pod| {
             let Some(from) = before(pods, pod, &mut answers)? else { return Ok(true) };
             let to = answers.stepped(side, (facet, units), pods, from, step)?;
@@ -229,19 +222,19 @@ impl<'a> Oracle for Questions<'a, '_> {
             return Ok(*known);
         }
         let facets: &'a [Facet] = self.formulas.facets();
-        let rule = || self.side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();
+        let side = self.side;
+        let rule = || side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();
         let of = facets.get(facet).ok_or_else(|| Unproven::new(rule(), "it reads nothing"))?;
         let all = self.of_statement.iter().enumerate();
-        let alike: Vec<usize> = all.filter(|(_, own)| **own == (facet, scope.clone())).map(|(at, _)| at).collect();
-        let scope = self.before(&key.1, of, scope);
+        let alike: Vec<usize> = all.filter(|(_, own)| own.0 == facet && own.1 == scope).map(|(at, _)| at).collect();
+        let scope = scope.at_the_beginning(&key.1, side.steps(), of);
         let mut answers = std::mem::take(&mut self.answers);
-        let (side, units) = (self.side, of.units.as_slice());
+        let units = of.units.as_slice();
         let table = self.tabulate(facet, &scope, &mut |pods, pod| {
             let Some(pod) = image(side, (facet, units), &key.1, pods, pod, &mut answers)? else { return Ok(true) };
             answers.holds(side, facet, &alike, (pod, pods.get(pod)), statement)
         });
         self.answers = answers;
-        let rule = || self.side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();
         let table = table.map_err(|why| Unproven::new(rule(), why))?;
         let node = self.formulas.atom(facet, table);
         self.known.insert(key, node);

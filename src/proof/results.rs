@@ -9,7 +9,7 @@ use super::table::{Pods, Tabulation};
 use super::{Compares, Decided, Question};
 use crate::modern;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
-use crate::symbolic::{Answer, Node, Reads, Side, Step, Unit, Unproven};
+use crate::symbolic::{Answer, Node, Reads, Unit, Unproven};
 
 /// A facet, and what each side did to it.
 type Trails = (usize, Vec<usize>, Vec<usize>);
@@ -61,16 +61,13 @@ fn same_result(
     pods: &mut Pods,
 ) -> Answer<Bits> {
     let (_, one, other) = trails;
-    let steps = |side: &dyn Side, trail: &[usize]| -> Vec<Step> {
-        trail.iter().filter_map(|step| side.steps().get(*step)).cloned().collect()
-    };
-    let (one, other) = (steps(question.first, one), steps(question.second, other));
-    let pieces = one.iter().chain(&other).flat_map(|step| &step.pieces).map(|piece| Scope::of(piece, facet));
+    let sides = [(question.first.steps(), one), (question.second.steps(), other)];
+    let taken = sides.into_iter().flat_map(|(steps, trail)| trail.iter().filter_map(|step| steps.get(*step)));
+    let pieces = taken.flat_map(|step| &step.pieces).map(|piece| Scope::of(piece, facet));
     let mut all = Bits::new(facet.size(), true);
     for written in Scope::apart(pieces.chain([Scope::of(&app_armor(), facet)])) {
-        let before = |steps: &[Step]| steps.iter().rev().fold(written.clone(), |scope, step| scope.before(step, facet));
-        let mut scope = before(&one);
-        scope.join(before(&other));
+        let [mut scope, others] = sides.map(|(steps, trail)| written.clone().at_the_beginning(trail, steps, facet));
+        scope.join(others);
         all.intersect(&same_units(question, facet, trails, (&mut *first, &mut *second), pods, (&written, &scope))?);
     }
     facet.normalise(&mut all);

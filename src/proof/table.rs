@@ -229,7 +229,7 @@ impl Tabulation<'_> {
     /// The pod that is looked at for a row, a basis and one more element.
     fn pod(&mut self, row: usize, basis: &[Chosen], more: Option<Chosen>) -> usize {
         let seen = |(group, element, vector): &Chosen| {
-            (*group, self.projection.element(*group, *element), self.projection.seen(vector))
+            (*group, self.projection.element(*group, *element), self.projection.vector(vector))
         };
         let row = self.projection.row(row);
         let replaced = more.as_ref().map(|(group, _, _)| *group);
