@@ -83,7 +83,7 @@ impl Mutator {
     }
 
     /// Whether the path tests about the place that step `depth` leads to hold.
-    fn passes(&self, depth: usize, exists: bool) -> bool {
+    pub(super) fn passes(&self, depth: usize, exists: bool) -> bool {
         let here = self.tests.iter().filter(|test| test.depth == depth + 1);
         here.fold(true, |holds, PathTest { must_exist, .. }| holds && *must_exist == exists)
     }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::location::Step;
 use super::read::{Change, Mutator};
 use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION};
-use crate::symbolic::{Named, Reads, Unit, Unproven};
+use crate::symbolic::{Constant, Named, Reads, Unit, Unproven};
 
 /// What the mutators read and write together: each part of the pod by itself.
 ///
@@ -29,8 +31,11 @@ pub(in super::super) fn pieces<'m>(mutators: impl Iterator<Item = &'m Mutator>) 
             }
         }
     }
-    let piece = |unit| Reads { units: [unit].into(), parents: true, ..Reads::default() };
-    Ok(by_unit.into_keys().map(piece).collect())
+    let piece = |(unit, mutators): (Unit, Vec<&Mutator>)| {
+        let constants = mutators.into_iter().flat_map(Mutator::compared).collect();
+        Reads { units: [unit].into(), constants, parents: true }
+    };
+    Ok(by_unit.into_iter().map(piece).collect())
 }
 
 impl Mutator {
@@ -42,18 +47,39 @@ impl Mutator {
         in_one_place && !merge
     }
 
+    fn path(&self) -> Vec<String> {
+        let name = |step: &Step| match step {
+            Step::Key(key) => key.clone(),
+            Step::Element { .. } => "[]".to_owned(),
+        };
+        self.location.iter().map(name).collect()
+    }
+
+    /// What the values in its place are compared with, to see whether anything is to be done.
+    fn compared(&self) -> Vec<Constant> {
+        let mut path = self.path();
+        let values = match &self.change {
+            Change::Set(value) if self.passes(self.location.len().saturating_sub(1), true) => {
+                std::slice::from_ref(value)
+            }
+            Change::Set(_) | Change::SetIfAbsent(_) => return Vec::new(),
+            Change::Merge(values) | Change::Prune(values) => {
+                path.push("[]".to_owned());
+                values
+            }
+        };
+        let Named::Unit(unit, within) = Unit::named(&path) else { return Vec::new() };
+        let constant = |value: &Value| Constant { unit: unit.clone(), within: within.clone(), value: value.clone() };
+        values.iter().map(constant).collect()
+    }
+
     /// The part of the pod that is written, and nothing beyond it read.
     fn unit(&self) -> Result<Unit, &'static str> {
-        let mut path = Vec::new();
-        let mut units = Vec::new();
-        for step in &self.location {
-            path.push(match step {
-                Step::Key(key) => key.clone(),
-                Step::Element { value: None, .. } => "[]".to_owned(),
-                Step::Element { .. } => return Err("it changes an element of one name only"),
-            });
-            units.push(Unit::named(&path));
+        if self.location.iter().any(|step| matches!(step, Step::Element { value: Some(_), .. })) {
+            return Err("it changes an element of one name only");
         }
+        let path = self.path();
+        let units: Vec<Named> = (1..=path.len()).filter_map(|length| path.get(..length)).map(Unit::named).collect();
         let Some(Named::Unit(unit, _)) = units.last() else {
             return Err("it changes more than a part of the pod that stands by itself");
         };
@@ -71,5 +97,41 @@ impl Mutator {
             Unit::Pod(path) if path.last().is_some_and(of_container) => Err("it changes an annotation for a container"),
             unit => Ok(unit.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn compared(kind: &str, parameters: &Value) -> Vec<(Vec<String>, Value)> {
+        let mutator = Mutator::read(&json!({
+            "apiVersion": "mutations.gatekeeper.sh/v1", "kind": kind, "metadata": {"name": "m"},
+            "spec": {
+                "applyTo": [{"groups": [""], "versions": ["v1"], "kinds": ["Pod"]}],
+                "location": "spec.containers[name: *].securityContext.capabilities.add",
+                "parameters": parameters,
+            },
+        }));
+        let pieces = pieces(mutator.unwrap().iter()).unwrap();
+        pieces.into_iter().flat_map(|piece| piece.constants).map(|it| (it.within, it.value)).collect()
+    }
+
+    #[test]
+    fn members_that_a_mutator_adds_are_told_apart_from_others() {
+        let within = |path: &[&str]| path.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>();
+        let merged = compared("ModifySet", &json!({"operation": "merge", "values": {"fromList": ["CHOWN"]}}));
+        assert_eq!(merged, [(within(&["add", "[]"]), json!("CHOWN"))]);
+        let set = json!({"assign": {"value": ["CHOWN"]}});
+        assert_eq!(compared("Assign", &set), [(within(&["add"]), json!(["CHOWN"]))]);
+    }
+
+    #[test]
+    fn what_is_only_set_where_nothing_is_is_compared_with_nothing() {
+        let path = "spec.containers[name: *].securityContext.capabilities.add";
+        let absent = json!([{"subPath": path, "condition": "MustNotExist"}]);
+        assert_eq!(compared("Assign", &json!({"assign": {"value": ["CHOWN"]}, "pathTests": absent})), []);
     }
 }
