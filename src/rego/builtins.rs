@@ -148,6 +148,7 @@ impl<'a> Look<'a> {
                 seen
             }
             ("indexof", _) => self.worked_out(name, arguments, text, Kinds::NUMBER),
+            ("format_int", _) => self.worked_out(name, arguments, Kinds::NUMBER, text),
             ("to_number", _) => {
                 let mut seen = self.worked_out(name, arguments, texts, Kinds::NUMBER);
                 seen.defined = arguments.iter().fold(Fact::default(), |mut all, argument| {

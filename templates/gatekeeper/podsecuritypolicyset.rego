@@ -274,6 +274,15 @@ in_ranges(id, ranges) {
 	id <= range.max
 }
 
+# Left to themselves engines write a million in different ways.
+digits(id) = format_int(id, 10) {
+	is_number(id)
+}
+
+digits(id) = id {
+	not is_number(id)
+}
+
 # ---------- hostNamespaces ----------
 
 hostNamespaces(policy) = {problem |
@@ -318,7 +327,7 @@ group_problems(field, rule, asked) = refused | unfilled {
 		rule.rule != "RunAsAny"
 		group := asked[_]
 		not in_ranges(group, ranges)
-		problem := sprintf("%v %v is not in the allowed ranges", [field, group])
+		problem := sprintf("%v %v is not in the allowed ranges", [field, digits(group)])
 	}
 	unfilled := {problem |
 		rule.rule == "MustRunAs"
@@ -601,7 +610,7 @@ user_problem(rule, container) = problem {
 	user != null
 	ranges := object.get(rule, "ranges", [])
 	not in_ranges(user, ranges)
-	problem := sprintf("runAsUser %v is not in the allowed ranges", [user])
+	problem := sprintf("runAsUser %v is not in the allowed ranges", [digits(user)])
 }
 
 user_problem(rule, container) = "neither runAsNonRoot nor runAsUser is set" {
@@ -642,7 +651,7 @@ run_as_group_problem(rule, group) = problem {
 	group != null
 	ranges := object.get(rule, "ranges", [])
 	not in_ranges(group, ranges)
-	problem := sprintf("runAsGroup %v is not in the allowed ranges", [group])
+	problem := sprintf("runAsGroup %v is not in the allowed ranges", [digits(group)])
 }
 
 # ---------- seLinux ----------
