@@ -1,11 +1,13 @@
 //! The suites that `convert --to gatekeeper --with-tests` writes, as `gator verify` takes them.
 
 use std::fs;
+use std::iter::Sum;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use psp_migrate::input::objects_in_text;
 use psp_migrate::yaml::to_yaml;
+use rayon::prelude::*;
 
 use super::support::program::run;
 use super::support::snapshot::folders;
@@ -30,6 +32,15 @@ pub fn verify(folder: &Path) -> Told {
     assert!(run.status.success(), "{} fail\n{shown}\n{}", lines("FAIL"), String::from_utf8_lossy(&run.stderr));
     assert_eq!(lines("PASS"), told.through + told.refused);
     told
+}
+
+impl Sum for Told {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, told| Self {
+            through: sum.through + told.through,
+            refused: sum.refused + told.refused,
+        })
+    }
 }
 
 impl Told {
@@ -86,8 +97,8 @@ fn inputs() -> Vec<(String, String)> {
 #[ignore = "needs gator and takes minutes"]
 fn gator_passes_the_suites_that_are_written() {
     let most = std::env::var("CASES").map_or(100, |text| text.parse().expect("CASES is a number"));
-    let (mut all, mut number) = (Told::default(), 0);
-    for (input, options) in inputs() {
+    let inputs = inputs();
+    let passed = inputs.par_iter().map(|(input, options)| {
         let folder = Scratch::new();
         let out = folder.path().join("out");
         let line = format!("convert {input} --to gatekeeper --with-tests --no-verify --keep-going {options}");
@@ -98,9 +109,10 @@ fn gator_passes_the_suites_that_are_written() {
         thin(folder.path(), most);
         let told = verify(folder.path());
         eprintln!("{input}: {told:?}");
-        all = Told { through: all.through + told.through, refused: all.refused + told.refused };
-        number += 1;
-    }
-    eprintln!("gator passes {number} written suites: {} cases let through, {} refused", all.through, all.refused);
+        told
+    });
+    let all: Told = passed.collect::<Vec<_>>().into_iter().sum();
+    let Told { through, refused } = all;
+    eprintln!("gator passes {} written suites: {through} cases let through, {refused} refused", inputs.len());
     assert!(all.through > 0 && all.refused > 0);
 }
