@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::assembly::{Assembly, Place};
+use super::constants::add_constants;
 use super::facet::{Facet, Values, capabilities_unit};
 use crate::pod_view::{VOLUME_SOURCES, smallest_source};
 use crate::schema::{FindingKind, check, object_type};
@@ -22,7 +23,7 @@ pub(super) fn facets(sides: &[&dyn Side], target_minor: u8, place: &Place) -> Re
             statements.chain(side.steps().iter().flat_map(|step| &step.pieces))
         })
         .collect();
-    let values = values(sides, &reads);
+    let values = values(sides, &reads)?;
     let groups = groups(&reads).into_iter();
     groups
         .map(|units| {
@@ -52,7 +53,7 @@ fn groups(reads: &[&Reads]) -> Vec<Vec<Unit>> {
     groups.into_iter().map(|group| group.into_iter().collect()).collect()
 }
 
-fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Values {
+fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {
     let mut values = Values::new();
     for unit in reads.iter().flat_map(|read| &read.units) {
         values
@@ -71,20 +72,49 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Values {
     if let Some(lists) = values.get_mut(&capabilities_unit()) {
         *lists = capability_lists(lists);
     }
-    let constants: BTreeMap<String, &Constant> =
-        reads.iter().flat_map(|read| &read.constants).map(|constant| (format!("{constant:?}"), constant)).collect();
-    // A mount is read-only, or it is not, or it does not say: nothing else of it is ever read.
-    for constant in constants.into_values().filter(|constant| constant.unit != Unit::Mount) {
-        add_constant(constant, values.entry(constant.unit.clone()).or_default());
+    values.values_mut().for_each(keep_distinct);
+    for (unit, constants) in of_units(reads) {
+        let refused = |why: String| Unproven::new(unit.to_string(), why);
+        looks_into_no_map(unit, &constants).map_err(refused)?;
+        add_constants(unit, &constants, values.entry(unit.clone()).or_default()).map_err(refused)?;
     }
     for (unit, values) in &mut values {
         if values.iter().all(Value::is_null) {
             values.extend(anything());
         }
-        let mut seen = BTreeSet::new();
-        values.retain(|value| seen.insert(value.to_string()) && has_right_type(unit, value));
+        keep_distinct(values);
+        values.retain(|value| has_right_type(unit, value));
     }
-    values
+    Ok(values)
+}
+
+fn keep_distinct(values: &mut Vec<Value>) {
+    let mut seen = BTreeSet::new();
+    values.retain(|value| seen.insert(value.to_string()));
+}
+
+/// The constants of each unit, each once.
+fn of_units<'a>(reads: &[&'a Reads]) -> BTreeMap<&'a Unit, Vec<&'a Constant>> {
+    let constants: BTreeMap<String, &Constant> =
+        reads.iter().flat_map(|read| &read.constants).map(|constant| (format!("{constant:?}"), constant)).collect();
+    let mut of_units: BTreeMap<&Unit, Vec<&Constant>> = BTreeMap::new();
+    // A mount is read-only, or it is not, or it does not say: nothing else of it is ever read.
+    for constant in constants.into_values().filter(|constant| constant.unit != Unit::Mount) {
+        of_units.entry(&constant.unit).or_default().push(constant);
+    }
+    of_units
+}
+
+/// What is taken for the items of a list must not be the keys of a map, of which no values are made up.
+fn looks_into_no_map(unit: &Unit, constants: &[&Constant]) -> Result<(), String> {
+    for constant in constants {
+        let Some(item) = constant.within.iter().position(|step| step == "[]") else { continue };
+        let list = constant.within.get(..item).unwrap_or_default();
+        if !has_right_type(unit, &with(&Value::Null, list, json!([]))) {
+            return Err("it looks at the keys of a map".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Lists of capabilities compare names for equality: each name that lists of several mention, names with a meaning of
@@ -101,77 +131,6 @@ fn capability_lists(lists: &[Value]) -> Vec<Value> {
         both_absent || !(single("add") && single("drop"))
     });
     kept.cloned().chain(names.into_iter().map(|name| json!({"add": [name]}))).collect()
-}
-
-/// Adds values around a constant of some text, unless values have it already.
-fn add_constant(constant: &Constant, values: &mut Vec<Value>) {
-    let known = values.iter().any(|value| holds_at(value, &constant.within, &constant.value));
-    let retold = || constant.value.as_str().map(retold).unwrap_or_default().into_iter().map(Value::from).collect();
-    // What the sides' own axes have around a constant is enough, but for what they do not take apart.
-    let around: Vec<Value> = if known { retold() } else { around(&constant.value) };
-    if around.is_empty() {
-        return;
-    }
-    if constant.unit == capabilities_unit() {
-        let known = |value: &Value| holds_at(value, &["add".to_owned(), "[]".to_owned()], &constant.value);
-        if constant.value.is_string() && !values.iter().any(known) {
-            values.push(json!({"add": [constant.value]}));
-        }
-        return;
-    }
-    let mut bases: Vec<Value> = vec![Value::Null];
-    if !constant.within.is_empty() {
-        bases.extend(values.iter().filter(|value| value.is_object()).take(MOST_BASES).cloned());
-    }
-    for value in around {
-        values.extend(bases.iter().map(|base| with(base, &constant.within, value.clone())));
-    }
-}
-
-/// How many values of a unit get a constant of some text written into them.
-const MOST_BASES: usize = 8;
-
-fn holds_at(value: &Value, within: &[String], leaf: &Value) -> bool {
-    match within.split_first() {
-        None => value == leaf,
-        Some((step, rest)) if step == "[]" => {
-            value.as_array().into_iter().flatten().any(|item| holds_at(item, rest, leaf))
-        }
-        Some((step, rest)) => value.get(step).is_some_and(|value| holds_at(value, rest, leaf)),
-    }
-}
-
-/// The value and its neighbours.
-fn around(value: &Value) -> Vec<Value> {
-    if let Some(number) = value.as_i64() {
-        return [number.checked_sub(1), Some(number), number.checked_add(1)]
-            .into_iter()
-            .flatten()
-            .map(Value::from)
-            .collect();
-    }
-    match value {
-        Value::Bool(_) => vec![true.into(), false.into()],
-        Value::String(text) => {
-            let mut shorter = text.clone();
-            shorter.pop();
-            let forms = [text.clone(), format!("{text}x"), format!("{text}/x"), shorter, "other".to_owned()];
-            forms.into_iter().chain(retold(text)).map(Value::from).collect()
-        }
-        other => vec![other.clone()],
-    }
-}
-
-/// A text in parts, such as an SELinux level, told otherwise: with another beginning as long as its own, in the opposite
-/// order, with a part more, less or twice.
-fn retold(text: &str) -> Vec<String> {
-    let Some((head, rest)) = text.split_once(':') else { return Vec::new() };
-    let parts: Vec<&str> = rest.split(',').collect();
-    let reversed: Vec<&str> = parts.iter().rev().copied().collect();
-    let (fewer, last) = (parts.get(1..).unwrap_or_default(), parts.last().copied().unwrap_or_default());
-    let lists = [reversed.join(","), format!("{rest},x"), fewer.join(","), format!("{rest},{last}")];
-    let other = "x".repeat(head.len());
-    lists.into_iter().map(|list| format!("{head}:{list}")).chain([format!("{other}:{rest}"), rest.to_owned()]).collect()
 }
 
 /// Something of each type, for units of which only the presence counts.

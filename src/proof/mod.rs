@@ -32,6 +32,7 @@ mod assembly;
 mod between;
 mod bits;
 mod cells;
+mod constants;
 mod drawing;
 mod elements;
 mod facet;

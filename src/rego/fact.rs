@@ -2,7 +2,7 @@
 
 use super::cases::{Case, MOST_CASES};
 use super::value::{CONTAINER_KEY, Path};
-use crate::symbolic::{Constant, Named, Over, Reads, Shape, Unit, is_capability_list};
+use crate::symbolic::{Constant, How, Named, Over, Reads, Shape, Unit, is_capability_list};
 
 /// A condition, looked through. A value's definedness is one too.
 #[derive(Debug, Clone, Default)]
@@ -262,7 +262,7 @@ impl Fact {
     /// What stands at a path is compared with a constant.
     pub fn compares(&mut self, path: &[String], value: serde_json::Value) {
         if let Named::Unit(unit, within) = unit_at(path) {
-            let constant = Constant { unit, within, value };
+            let constant = Constant { unit, within, value, how: How::Any };
             if !self.reads.constants.contains(&constant) {
                 self.reads.constants.push(constant);
             }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::constraint::Axis;
 pub(crate) use quantifier::Around;
-pub(crate) use seen::{Abs, Path, Seen, is_capability_list};
+pub(crate) use seen::{Abs, Path, Seen, is_capability_list, is_head};
 pub(crate) use shape::{Over, Shape};
 pub(crate) use stages::{Shifted, merged};
 pub use stages::{Stage, Stages, Travelling};
@@ -46,6 +46,25 @@ pub struct Constant {
     pub within: Vec<String>,
     /// The constant.
     pub value: Value,
+    /// How it is compared.
+    pub how: How,
+}
+
+/// How a part of the pod is compared with a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It is the same or it is not.
+    Equal,
+    /// A text begins with it.
+    Beginning,
+    /// A text ends with it.
+    End,
+    /// A text has it somewhere.
+    Within,
+    /// A text is taken apart, and its parts are compared with those of the constant.
+    Parts,
+    /// In any way, one of these.
+    Any,
 }
 
 /// A for-all statement.

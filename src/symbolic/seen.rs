@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::shape::Over;
-use super::{Constant, Named, Reads, Unit};
+use super::{Constant, How, Named, Reads, Unit};
 
 /// A path through the pod, `[]` for the items of a list.
 pub(crate) type Path = Vec<String>;
@@ -17,10 +17,16 @@ pub(crate) struct Abs {
     pub literals: Vec<Json>,
     /// The elements of a list literal or of a list made of others.
     pub elements: Vec<Json>,
+    /// What else a list that is made of values holds.
+    pub held: Option<Box<Abs>>,
     /// An index into these lists.
     pub index_of: Vec<Path>,
     /// A JSON pointer to an element of these lists, and what follows it.
     pub pointer: Option<(Vec<Path>, String)>,
+    /// The function that made it of the pod's values: with which of them it would equal a constant is not known.
+    pub made: Option<String>,
+    /// A number, or the number that a text tells.
+    pub as_number: bool,
 }
 
 /// An expression, looked through.
@@ -54,19 +60,58 @@ impl Abs {
         }
         self.literals.extend(other.literals);
         self.elements.extend(other.elements);
+        self.held = match (self.held, other.held) {
+            (Some(one), Some(other)) => Some(Box::new(one.or(*other))),
+            (one, other) => one.or(other),
+        };
+        self.made = self.made.or(other.made);
+        self.as_number |= other.as_number;
         self
+    }
+
+    /// What a function makes of these values.
+    pub fn made_by<'s>(name: &str, of: impl IntoIterator<Item = &'s Self>) -> Self {
+        let made = of.into_iter().any(Self::is_of_pod);
+        Self { made: made.then(|| name.to_owned()), ..Self::default() }
+    }
+
+    /// Whether pods of one class differ in it.
+    pub fn is_of_pod(&self) -> bool {
+        self.made.is_some()
+            || !self.index_of.is_empty()
+            || self.at.iter().any(|(path, _)| !is_fixed(path))
+            || self.held.as_ref().is_some_and(|held| held.is_of_pod())
+    }
+
+    /// Whether all that it may be is known, whatever the pod.
+    fn is_known(&self) -> bool {
+        let is_given = !(self.literals.is_empty() && self.elements.is_empty());
+        is_given && !self.is_of_pod() && self.at.is_empty() && self.held.is_none()
     }
 
     /// What a step further leads to.
     pub fn step(&self, step: &str) -> Self {
         let further =
             |(path, _): &(Path, String)| (path.iter().cloned().chain([step.to_owned()]).collect(), String::new());
-        Self { at: self.at.iter().map(further).collect(), ..Self::default() }
+        Self { at: self.at.iter().map(further).collect(), made: self.made.clone(), ..Self::default() }
     }
 
     /// What an item of it may be.
     pub fn item(&self) -> Self {
-        Self { literals: self.elements.clone(), ..self.step("[]") }
+        let own = Self { literals: self.elements.clone(), ..self.step("[]") };
+        self.held.iter().fold(own, |item, held| item.or((**held).clone()))
+    }
+
+    /// A list with this as its member.
+    pub fn listed(mut self) -> Self {
+        let elements = std::mem::take(&mut self.literals);
+        let held = (self != Self::default()).then(|| Box::new(self));
+        Self { elements, held, ..Self::default() }
+    }
+
+    /// Whether it is made of given members.
+    pub fn is_list(&self) -> bool {
+        !self.elements.is_empty() || self.held.is_some()
     }
 
     pub fn paths(&self) -> Vec<Path> {
@@ -112,6 +157,11 @@ pub(crate) fn is_capability_list(path: &[String]) -> bool {
     matches!(path.as_slice(), ["spec", _, "[]", "securityContext", "capabilities", "add" | "drop"])
 }
 
+/// Whether a text is what comes before the parts of another: it ends with its only colon.
+pub(crate) fn is_head(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(_, rest)| rest.is_empty())
+}
+
 /// The parts of a pod that the class of subjects decides.
 fn is_fixed(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -151,6 +201,12 @@ impl Seen {
         if !abs.index_of.is_empty() {
             self.fail("it looks at positions in lists");
         }
+        if let Some(held) = &abs.held {
+            self.consume(held);
+        }
+        if let Some(function) = &abs.made {
+            self.fail(format!("for which pods `{function}` gives what it compares with is not known"));
+        }
     }
 
     fn read(&mut self, path: &Path) {
@@ -170,8 +226,25 @@ impl Seen {
         }
     }
 
+    /// Two values are compared with each other: one of them, at least, must be known whatever the pod.
+    pub fn compare_values(&mut self, how: How, one: &Abs, other: &Abs) {
+        for (values, given) in [(one, other), (other, one)].into_iter().filter(|(values, _)| values.is_of_pod()) {
+            if given.is_of_pod() {
+                self.fail("it compares parts of the pod with each other");
+            } else if !given.is_known() {
+                self.fail("it compares the pod with what is not known before");
+            }
+            self.compare(how, values, &given.literals);
+        }
+    }
+
+    /// What follows a head is compared part by part, in any order.
+    pub fn compare_parts(&mut self, text: &Abs, head: &str, parts: &[&str]) {
+        self.compare(How::Parts, text, &[format!("{head}{}", parts.join(",")).into()]);
+    }
+
     /// The values of one side are compared with the literals of the other.
-    pub fn compare(&mut self, values: &Abs, literals: &[Json]) {
+    pub fn compare(&mut self, how: How, values: &Abs, literals: &[Json]) {
         for (path, prefix) in values.at.iter().filter(|(path, _)| !is_fixed(path)) {
             let Named::Unit(unit, within) = Unit::named(path) else { continue };
             for literal in literals {
@@ -180,7 +253,11 @@ impl Seen {
                     Some(None) => continue,
                     None => literal.clone(),
                 };
-                self.reads.constants.push(Constant { unit: unit.clone(), within: within.clone(), value });
+                let number = value.as_i64().filter(|_| values.as_number);
+                let texts = number.into_iter().flat_map(|it| [it.saturating_sub(1), it, it.saturating_add(1)]);
+                let values = texts.map(|it| Json::from(it.to_string())).chain([value]);
+                let constant = |value| Constant { unit: unit.clone(), within: within.clone(), value, how };
+                self.reads.constants.extend(values.map(constant));
             }
         }
     }

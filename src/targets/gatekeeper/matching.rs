@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rbac::selector::selects;
-use crate::symbolic::{Constant, Reads, Unit};
+use crate::symbolic::{Constant, How, Reads, Unit};
 
 /// A `spec.match`, read once.
 #[derive(Debug, Default)]
@@ -123,6 +123,7 @@ impl Match {
                 unit: unit.clone(),
                 within: Vec::new(),
                 value: value.as_str().into(),
+                how: How::Equal,
             });
             reads.constants.extend(constants);
             reads.units.insert(unit);

@@ -11,7 +11,7 @@ use super::level::LevelVersion;
 use super::registry::{REGISTRY, members};
 use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION, POD_SECCOMP_ANNOTATION};
 use crate::symbolic::{
-    Answer, At, Constant, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven,
+    Answer, At, Constant, How, Oracle, Outcome, Reads, Side, Situations, Statement, Step, Subject, Unit, Unproven,
 };
 
 /// What is decided about the pods of one class of subjects.
@@ -42,8 +42,12 @@ impl<'a> PsaSide<'a> {
         if enforced.is_some() {
             let units = BTreeSet::from([spec("runtimeClassName")]);
             let constants = decider.exempt_runtime_classes().iter();
-            let constant =
-                |class: &String| Constant { unit: spec("runtimeClassName"), within: Vec::new(), value: json!(class) };
+            let constant = |class: &String| Constant {
+                unit: spec("runtimeClassName"),
+                within: Vec::new(),
+                value: json!(class),
+                how: How::Equal,
+            };
             let reads = Reads { units, constants: constants.map(constant).collect(), parents: false };
             statements.push(Statement { rule: "PodSecurity exemptions".to_owned(), reads });
         }
@@ -199,6 +203,7 @@ fn constants_of(unit: &Unit) -> Vec<Constant> {
         unit: unit.clone(),
         within: within.iter().map(|&step| step.to_owned()).collect(),
         value,
+        how: How::Equal,
     };
     compared.into_iter().map(constant).collect()
 }

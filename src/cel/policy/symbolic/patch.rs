@@ -97,6 +97,7 @@ impl<'a> Compiler<'_, 'a> {
             return Err(self.unproven("it makes a patch of another kind than add, replace or remove"));
         };
         let mut reads = Reads::default();
+        let mut copies = false;
         if let Some(value) = field("value") {
             let seen = match local.clone() {
                 Some(local) => self.look_with(value, local)?,
@@ -109,6 +110,7 @@ impl<'a> Compiler<'_, 'a> {
             };
             reads.units.extend(values.iter().filter_map(unit_of));
             join(&mut reads, &seen.reads);
+            copies = seen.abs.is_of_pod();
         }
         let seen = match local.clone() {
             Some(local) => self.look_with(path, local)?,
@@ -125,6 +127,9 @@ impl<'a> Compiler<'_, 'a> {
             Named::Unit(unit, _) => {
                 if local.is_none() && reads.units.iter().any(Unit::is_of_container) {
                     return Err(self.unproven("it writes to the pod what it reads of containers"));
+                }
+                if copies && reads.units.iter().any(|from| *from != unit) {
+                    return Err(self.unproven("it copies a part of the pod to another"));
                 }
                 reads.units.insert(unit);
             }

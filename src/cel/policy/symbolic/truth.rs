@@ -142,7 +142,8 @@ pub(super) struct Link {
     pub value: Json,
 }
 
-fn literal(node: &Node) -> Option<Json> {
+/// The value of a literal.
+pub(super) fn literal(node: &Node) -> Option<Json> {
     match &node.kind {
         Kind::Literal(value) => value.to_json().ok(),
         _ => None,

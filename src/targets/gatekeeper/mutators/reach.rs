@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::location::Step;
 use super::read::{Change, Mutator};
 use crate::pod_view::{APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION};
-use crate::symbolic::{Constant, Named, Reads, Unit, Unproven};
+use crate::symbolic::{Constant, How, Named, Reads, Unit, Unproven};
 
 /// What the mutators read and write together: each part of the pod by itself.
 ///
@@ -69,7 +69,12 @@ impl Mutator {
             }
         };
         let Named::Unit(unit, within) = Unit::named(&path) else { return Vec::new() };
-        let constant = |value: &Value| Constant { unit: unit.clone(), within: within.clone(), value: value.clone() };
+        let constant = |value: &Value| Constant {
+            unit: unit.clone(),
+            within: within.clone(),
+            value: value.clone(),
+            how: How::Equal,
+        };
         values.iter().map(constant).collect()
     }
 

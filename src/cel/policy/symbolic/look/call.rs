@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::Look;
 use crate::cel::ast::{Call, Kind, Node};
-use crate::symbolic::{Abs, Named, Over, Seen, Shape, Unit};
+use crate::symbolic::{Abs, How, Named, Over, Seen, Shape, Unit};
 
 /// Functions of which the result depends on nothing but comparisons with constants, or on lists put together.
 const UNDERSTOOD: [&str; 37] = [
@@ -47,6 +47,19 @@ const UNDERSTOOD: [&str; 37] = [
     "sets.contains",
 ];
 
+/// Those of them that compare their arguments, and how. Whatever else is made of the pod's values is told of by
+/// [`Abs::made`].
+fn comparison(name: &str) -> Option<How> {
+    match name {
+        "_==_" | "_!=_" | "sets.contains" => Some(How::Equal),
+        "startsWith" => Some(How::Beginning),
+        "endsWith" => Some(How::End),
+        "contains" => Some(How::Within),
+        "_<_" | "_<=_" | "_>_" | "_>=_" => Some(How::Any),
+        _ => None,
+    }
+}
+
 /// Whether a function is among those.
 pub(in super::super) fn is_understood(name: &str) -> bool {
     UNDERSTOOD.contains(&name)
@@ -67,7 +80,6 @@ impl Look<'_> {
             ("orValue", [value, otherwise]) => {
                 all.abs = value.abs.clone().or(otherwise.abs.clone());
                 all.over = value.over.join(otherwise.over, Shape::either);
-                all.compare(&value.abs, &otherwise.abs.literals);
             }
             ("or", [one, other]) => {
                 all.consume(&one.abs);
@@ -91,18 +103,22 @@ impl Look<'_> {
             ("lists.range", [size]) => all.abs.index_of.clone_from(&size.abs.index_of),
             ("string", [index]) if !index.abs.index_of.is_empty() => all.abs = index.abs.clone(),
             ("_+_", [one, other]) => all.abs = sum(one, other),
+            ("optional.none", _) => {}
             ("@in", [item, list]) => self.contained(item, list, &mut all),
             ("_==_" | "_!=_", [one, other]) if is_bool_of(call, &args) => {
                 let first_is_literal = call.args.first().is_some_and(|node| matches!(node.kind, Kind::Literal(_)));
                 let (tested, literal) = if first_is_literal { (other, one) } else { (one, other) };
                 let negated = (name == "_==_") != (literal.abs.literals == [Json::Bool(true)]);
                 all.consume(&tested.abs);
-                all.compare(&tested.abs, &literal.abs.literals);
+                all.compare(How::Equal, &tested.abs, &literal.abs.literals);
                 all.over = if negated { tested.over.each(Shape::not) } else { tested.over };
             }
             ("_==_" | "_!=_", [one, other]) if are_names(&one.abs) && are_names(&other.abs) => {}
             _ => {
-                self.compared(&args, &mut all);
+                match comparison(name) {
+                    Some(how) => self.compared(how, &args, &mut all),
+                    None => all.abs = Abs::made_by(name, args.iter().map(|arg| &arg.abs)),
+                }
                 // How many items a list has, or that it is like another, is said of no item.
                 let is_list = |node: &Node| matches!(node.kind, Kind::List(_));
                 if args.iter().any(|arg| !arg.abs.at.is_empty()) && (name == "size" || call.args.iter().any(is_list)) {
@@ -134,7 +150,7 @@ impl Look<'_> {
                 Named::Unit(unit, _) => Some(unit),
                 _ => None,
             }));
-            all.compare(&list.abs.item(), &item.abs.literals);
+            all.compare(How::Equal, &list.abs.item(), &item.abs.literals);
             // A name at hand is judged by itself; a given one is one of many.
             let at_hand = item.abs.is_name() || item.abs.at.is_empty() && item.abs.literals.len() != 1;
             all.over.names = all.over.names.and(if at_hand { Shape::Free } else { Shape::Single });
@@ -142,23 +158,23 @@ impl Look<'_> {
         }
         all.consume(&item.abs);
         all.consume(&list.abs);
-        all.compare(&item.abs, &list.abs.elements);
-        all.compare(&list.abs.item(), &item.abs.literals);
+        all.compare_values(How::Equal, &item.abs, &list.abs.item());
         if !list.abs.at.is_empty() {
             all.over.items = all.over.items.and(Shape::Some);
         }
     }
 
-    fn compared(&self, args: &[Seen], all: &mut Seen) {
-        for (at, arg) in args.iter().enumerate() {
+    fn compared(&self, how: How, args: &[Seen], all: &mut Seen) {
+        for arg in args {
             all.consume(&arg.abs);
             if arg.abs.is_names() {
                 all.over.names = Shape::Mixed;
             }
-            for (other, literals) in args.iter().enumerate() {
-                if at != other {
-                    all.compare(&arg.abs, &literals.abs.literals);
-                }
+        }
+        if let [one, other] = args {
+            all.compare_values(how, &one.abs, &other.abs);
+            if [one, other].iter().any(|arg| arg.abs.is_list()) {
+                all.compare_values(how, &one.abs.item(), &other.abs.item());
             }
         }
     }
@@ -193,9 +209,18 @@ fn sum(one: &Seen, other: &Seen) -> Abs {
         }
         _ => {}
     }
-    if let ([Json::String(prefix)], false) = (one.abs.literals.as_slice(), other.abs.at.is_empty()) {
-        let prefixed = other.abs.at.iter().map(|(path, _)| (path.clone(), prefix.clone()));
-        return Abs { at: prefixed.collect(), ..Abs::default() };
+    let is_list = [one, other].iter().any(|arg| arg.abs.is_list() || arg.abs.is_elements() || arg.abs.is_names());
+    if is_list {
+        return Abs { pointer: None, ..one.abs.clone().or(other.abs.clone()) };
     }
-    Abs { pointer: None, ..one.abs.clone().or(other.abs.clone()) }
+    match (one.abs.literals.as_slice(), other.abs.literals.as_slice()) {
+        ([Json::String(prefix)], []) if one.abs.at.is_empty() && other.abs.made.is_none() => {
+            let prefixed = other.abs.at.iter().map(|(path, _)| (path.clone(), prefix.clone()));
+            Abs { at: prefixed.collect(), ..Abs::default() }
+        }
+        ([Json::String(head)], [Json::String(tail)]) if !one.abs.is_of_pod() && !other.abs.is_of_pod() => {
+            Abs::literal(format!("{head}{tail}").into())
+        }
+        _ => Abs::made_by("+", [&one.abs, &other.abs]),
+    }
 }

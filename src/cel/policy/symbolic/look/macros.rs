@@ -6,6 +6,9 @@ use crate::symbolic::{Abs, Seen, Shape};
 
 impl Look<'_> {
     pub(super) fn macro_(&mut self, m: &Macro) -> Seen {
+        if let Some(seen) = self.taken_apart(m) {
+            return seen;
+        }
         let range = self.at(&m.range);
         let mut all = Seen::default();
         all.takes(&range);
@@ -109,6 +112,7 @@ impl Look<'_> {
                 if all.abs.pointer.is_none() {
                     all.consume(&body.abs);
                     all.consume_judged(&range.abs);
+                    all.abs = Abs::made_by("map", [&body.abs]);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod call;
 mod macros;
+mod parts;
 
 pub(super) use call::is_understood;
 
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::cel::Variables;
-use crate::cel::ast::{Kind, Node};
-use crate::symbolic::{Abs, Around, Named, Seen, Shape, Unit, is_capability_list};
+use crate::cel::ast::{Entry, Kind, Node};
+use crate::symbolic::{Abs, Around, How, Named, Seen, Shape, Unit, is_capability_list};
 
 /// Variables of the macros around an expression.
 type Locals = Vec<(Arc<str>, Abs)>;
@@ -85,8 +86,8 @@ impl<'a> Look<'a> {
             Kind::Conditional(parts) => self.conditional(parts),
             Kind::Call(call) => self.call(call),
             Kind::List(elements) => self.list(elements.iter().map(|element| &element.value)),
-            Kind::Map(entries) => self.parts(entries.iter().flat_map(|entry| [&entry.key, &entry.value])),
-            Kind::Struct { fields, .. } => self.parts(fields.iter().map(|field| &field.value)),
+            Kind::Map(entries) => self.map(entries),
+            Kind::Struct { fields, .. } => self.object("an object", fields.iter().map(|field| &field.value)),
             Kind::Macro(m) => self.macro_(m),
         }
     }
@@ -192,6 +193,8 @@ impl<'a> Look<'a> {
             }
             _ => {
                 seen.consume(&key.abs);
+                seen.compare_values(How::Equal, &key.abs, &abs.item());
+                seen.abs.made.clone_from(&abs.made);
                 if !abs.at.is_empty() {
                     seen.fail("it looks up a key that is not a literal");
                 }
@@ -229,14 +232,22 @@ impl<'a> Look<'a> {
             all.takes(&seen);
             all.consume(&seen.abs);
             all.over = all.over.join(seen.over, |one, other| one.within().and(other.within()));
-            all.abs.elements.extend(seen.abs.literals);
+            all.abs = all.abs.or(seen.abs.listed());
         }
         all
     }
 
-    fn parts<'n>(&mut self, parts: impl Iterator<Item = &'n Node>) -> Seen {
+    /// What an object or a map gives under a key is not followed.
+    fn object<'n>(&mut self, name: &str, parts: impl Iterator<Item = &'n Node>) -> Seen {
         let mut all = self.list(parts);
-        all.abs = Abs::default();
+        all.abs = Abs::made_by(name, [&all.abs]);
+        all
+    }
+
+    /// A map stands for its keys where it is looked into.
+    fn map(&mut self, entries: &[Entry]) -> Seen {
+        let mut all = self.object("a map", entries.iter().flat_map(|entry| [&entry.key, &entry.value]));
+        all.abs.elements = self.list(entries.iter().map(|entry| &entry.key)).abs.elements;
         all
     }
 }

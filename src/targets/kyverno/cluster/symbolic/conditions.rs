@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::look::{Look, closed_here};
 use crate::cel::policy::Request;
-use crate::symbolic::{Answer, Reads, Seen, Statement, Subject, Truth, Unproven};
+use crate::symbolic::{Answer, How, Reads, Seen, Statement, Subject, Truth, Unproven};
 use crate::targets::kyverno::cluster::judge::variables;
 use crate::targets::kyverno::cluster::mutate::show;
 use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
@@ -114,7 +114,11 @@ impl<'a> Conditions<'a> {
         let mut seen = Seen::default();
         for query in condition.queries() {
             let mut part = Look::default().judged(query, &closed_here());
-            part.compare(&Look::default().at(query, &closed_here()).abs, std::slice::from_ref(condition.value()));
+            part.compare(
+                How::Any,
+                &Look::default().at(query, &closed_here()).abs,
+                std::slice::from_ref(condition.value()),
+            );
             let is_truth = condition.wanted_truth() == Some(true) && condition.query().is_some_and(Query::is_truth);
             if !is_truth {
                 part.over = part.over.each(crate::symbolic::Shape::within);

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::names::joined;
-use crate::symbolic::{Abs, Around, Seen, Shape, is_capability_list};
+use super::parts::taken_apart;
+use crate::symbolic::{Abs, Around, How, Path, Seen, Shape, is_capability_list};
 use crate::targets::kyverno::cluster::query::{Comparison, Query, is_falsy};
 
 /// What names stand for.
@@ -104,7 +105,7 @@ impl Look {
                     let seen = self.at_value(item, here);
                     all.takes(&seen);
                     all.over = all.over.join(seen.over, |one, other| one.within().and(other.within()));
-                    all.abs.elements.extend(seen.abs.literals);
+                    all.abs = all.abs.or(seen.abs.listed());
                 }
                 all
             }
@@ -137,12 +138,15 @@ impl Look {
     }
 
     fn comparison(&mut self, how: Comparison, left: &Query, right: &Query, here: &Here) -> Seen {
-        if let (Comparison::Equal, Some(seen)) = (how, joined(self, left, right, here)) {
+        if how == Comparison::Equal
+            && let Some(seen) = joined(self, left, right, here).or_else(|| taken_apart(self, left, right, here))
+        {
             return seen;
         }
         let args = [self.at(left, here), self.at(right, here)];
         let list = [left, right].iter().any(|query| matches!(query, Query::List(_) | Query::Literal(Json::Array(_))));
-        let mut all = self.compared(&args);
+        let how = if how == Comparison::Equal || how == Comparison::Unequal { How::Equal } else { How::Any };
+        let mut all = self.compared(how, &args);
         if list && args.iter().any(|arg| !arg.abs.at.is_empty()) {
             all.over.items = Shape::Mixed;
         }
@@ -150,18 +154,10 @@ impl Look {
     }
 
     /// Values that are compared with each other.
-    pub(super) fn compared(&self, args: &[Seen]) -> Seen {
-        let mut all = Seen::default();
-        for (at, arg) in args.iter().enumerate() {
-            all.takes(arg);
-            all.over = all.over.join(arg.over.each(Shape::within), Shape::and);
-            all.consume(&arg.abs);
-            if arg.abs.is_names() {
-                all.over.names = Shape::Mixed;
-            }
-            for (_, other) in args.iter().enumerate().filter(|(other, _)| *other != at) {
-                all.compare(&arg.abs, &other.abs.literals);
-            }
+    pub(super) fn compared(&self, how: How, args: &[Seen]) -> Seen {
+        let mut all = consumed(args);
+        if let [one, other] = args {
+            all.compare_values(how, &one.abs, &other.abs);
         }
         all
     }
@@ -187,6 +183,20 @@ impl Look {
     }
 }
 
+/// Values that count.
+pub(super) fn consumed(args: &[Seen]) -> Seen {
+    let mut all = Seen::default();
+    for arg in args {
+        all.takes(arg);
+        all.over = all.over.join(arg.over.each(Shape::within), Shape::and);
+        all.consume(&arg.abs);
+        if arg.abs.is_names() {
+            all.over.names = Shape::Mixed;
+        }
+    }
+    all
+}
+
 /// What a name stands for.
 fn field(name: &str, here: &Here) -> Abs {
     match (here, name) {
@@ -201,6 +211,11 @@ fn field(name: &str, here: &Here) -> Abs {
 /// Whether something is there counts.
 pub(super) fn presence(abs: &Abs, seen: &mut Seen) {
     seen.consume(abs);
+    let of_metadata = |path: &Path| path.first().is_some_and(|first| first == "metadata");
+    if abs.at.iter().any(|(path, _)| of_metadata(path)) {
+        // Elsewhere the API server leaves empty texts out.
+        seen.compare(How::Equal, abs, &["".into()]);
+    }
     if abs.at.iter().any(|(path, _)| is_capability_list(path)) {
         seen.over.names = seen.over.names.and(Shape::Some);
     } else if abs.at.iter().any(|(path, _)| path.last().is_some_and(|last| last == "capabilities")) {

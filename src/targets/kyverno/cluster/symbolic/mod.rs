@@ -9,6 +9,7 @@ mod conditions;
 mod judged;
 mod look;
 mod names;
+mod parts;
 mod patch;
 mod rules;
 

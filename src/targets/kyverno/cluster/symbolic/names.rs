@@ -2,7 +2,7 @@
 //! annotations, or volumes to mounts, is said of the sets of their names.
 
 use super::look::{Here, Look, whole};
-use crate::symbolic::{Abs, Constant, Seen, Shape, Unit};
+use crate::symbolic::{Abs, Constant, How, Seen, Shape, Unit};
 use crate::targets::kyverno::cluster::query::Query;
 
 /// Whether the names on the one side are all, or none of them, among those on the other side, if that is what a comparison
@@ -35,7 +35,7 @@ pub(super) fn joined(look: &mut Look, left: &Query, right: &Query, here: &Here) 
         let unit = Unit::ContainerAnnotation(prefix);
         let mut values = Vec::new();
         condition.iter().for_each(|condition| condition.literals(&mut values));
-        let constant = |value| Constant { unit: unit.clone(), within: Vec::new(), value: whole(&value) };
+        let constant = |value| Constant { unit: unit.clone(), within: Vec::new(), value: whole(&value), how: How::Any };
         seen.reads.constants.extend(values.into_iter().map(constant));
         seen.reads.units.insert(unit);
     } else {

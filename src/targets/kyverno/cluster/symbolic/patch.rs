@@ -1,9 +1,11 @@
 //! What the patches of a rule read and write together.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::look::{Here, Look, closed_here};
-use crate::symbolic::{Named, Reads, Seen, Shape, Unit};
+use crate::symbolic::{Abs, Named, Reads, Seen, Shape, Unit};
 use crate::targets::kyverno::cluster::mutate::{Loop, Mutation};
 use crate::targets::kyverno::cluster::query::Query;
 use crate::targets::kyverno::cluster::substitute::Template;
@@ -68,13 +70,24 @@ fn of_operation(
     }
     let mut reads = Reads::default();
     let value = operation.get("value").unwrap_or(&Json::Null).to_string();
+    let mut copied = BTreeSet::new();
     for query in in_text(&value, queries)? {
-        join(&mut reads, &of_element(Look::default().at_value(query, here))?);
+        let mut seen = Look::default().at(query, here);
+        let abs = std::mem::take(&mut seen.abs);
+        let written = Abs { made: None, ..abs.clone() };
+        seen.consume(&written);
+        if abs.is_of_pod() {
+            copied.extend(seen.reads.units.iter().cloned());
+        }
+        join(&mut reads, &of_element(seen)?);
     }
     match Unit::named(&written(text("path"), queries, list)?) {
         Named::Unit(unit, _) => {
             if list.is_none() && reads.units.iter().any(Unit::is_of_container) {
                 return Err("it writes to the pod what it reads of containers".to_owned());
+            }
+            if copied.iter().any(|from| *from != unit) {
+                return Err("it copies a part of the pod to another".to_owned());
             }
             reads.units.insert(unit);
         }
