@@ -17,6 +17,8 @@ pub fn is_valid(pod: &Value, target_minor: u8) -> bool {
         && is_distinct(items(at("/spec/securityContext/sysctls")), "name")
         && is_sound_profile(at("/spec/securityContext/seccompProfile"))
         && is_sound_profile(at("/spec/securityContext/appArmorProfile"))
+        && ["runAsUser", "runAsGroup", "fsGroup"].iter().all(|id| is_id(at(&format!("/spec/securityContext/{id}"))))
+        && items(at("/spec/securityContext/supplementalGroups")).iter().all(is_id)
         && at("/spec/runtimeClassName").as_str().is_none_or(is_subdomain)
         && annotations_are_profiles(at("/metadata/annotations"))
         && modern::differences(pod, target_minor).is_empty()
@@ -34,8 +36,15 @@ fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
         && !(escalates && at("allowPrivilegeEscalation") == false)
         && is_sound_profile(at("seccompProfile"))
         && is_sound_profile(at("appArmorProfile"))
+        && is_id(at("runAsUser"))
+        && is_id(at("runAsGroup"))
         && is_distinct(ports, "hostPort")
         && (!on_host_network || ports.iter().all(matching))
+}
+
+/// Whether an id is absent or one that the API takes.
+fn is_id(id: &Value) -> bool {
+    id.as_i64().is_none_or(|id| (0..=i64::from(i32::MAX)).contains(&id))
 }
 
 fn is_sound_volume(volume: &Value) -> bool {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::assembly::{Assembly, Place};
+use super::assembly::{Assembly, Place, Volume};
 use super::constants::add_constants;
 use super::facet::{Facet, Values, capabilities_unit};
+use super::present::{is_profile, present};
 use crate::pod_view::{VOLUME_SOURCES, smallest_source};
 use crate::schema::{FindingKind, check, object_type};
 use crate::symbolic::{Constant, Reads, Side, Unit, Unproven, with};
+use crate::validity::is_valid;
 
 /// The facets that two sides look at together.
 ///
@@ -24,6 +26,7 @@ pub(super) fn facets(sides: &[&dyn Side], target_minor: u8, place: &Place) -> Re
         })
         .collect();
     let values = values(sides, &reads)?;
+    takes_something(&values, target_minor, place)?;
     let groups = groups(&reads).into_iter();
     groups
         .map(|units| {
@@ -72,20 +75,52 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {
     if let Some(lists) = values.get_mut(&capabilities_unit()) {
         *lists = capability_lists(lists);
     }
-    values.values_mut().for_each(keep_distinct);
+    for (unit, values) in values.iter_mut().filter(|(unit, _)| !matches!(unit, Unit::Volume | Unit::Mount)) {
+        let present = present(unit, &[], values);
+        values.extend(present);
+        keep_distinct(values);
+    }
     for (unit, constants) in of_units(reads) {
         let refused = |why: String| Unproven::new(unit.to_string(), why);
         looks_into_no_map(unit, &constants).map_err(refused)?;
         add_constants(unit, &constants, values.entry(unit.clone()).or_default()).map_err(refused)?;
     }
     for (unit, values) in &mut values {
-        if values.iter().all(Value::is_null) {
-            values.extend(anything());
-        }
         keep_distinct(values);
         values.retain(|value| has_right_type(unit, value));
     }
     Ok(values)
+}
+
+/// Of each unit there must be a value that the API server takes, or else nobody has looked at pods that have it.
+fn takes_something(values: &Values, target_minor: u8, place: &Place) -> Result<(), Unproven> {
+    // Of profiles all forms are looked at, and newer servers take some of none.
+    let is_open = |unit: &Unit| !matches!(unit, Unit::Volume | Unit::Mount) && !is_profile(unit);
+    for (unit, values) in values.iter().filter(|(unit, _)| is_open(unit)) {
+        if matches!(unit, Unit::Pod(path) | Unit::Container(path) if path.iter().any(|step| step == "[]")) {
+            return Err(Unproven::new(unit.to_string(), "it looks at the keys of a map"));
+        }
+        let is_taken = |value: &&Value| !value.is_null() && is_valid(&alone(unit, value).pod(place), target_minor);
+        if !values.iter().any(|value| is_taken(&value)) {
+            return Err(Unproven::new(unit.to_string(), "no value is known that the API server takes"));
+        }
+    }
+    Ok(())
+}
+
+/// An assembly of one value.
+fn alone(unit: &Unit, value: &Value) -> Assembly {
+    let mut assembly = Assembly::default();
+    match unit {
+        Unit::Pod(_) => assembly.pod.push((unit.clone(), value.clone())),
+        Unit::Container(_) | Unit::ContainerAnnotation(_) => {
+            let [regular, _] = &mut assembly.containers;
+            regular.push(vec![(unit.clone(), value.clone())]);
+        }
+        Unit::Volume => assembly.volumes.push(Volume { source: value.clone(), mount: None }),
+        Unit::Mount => {}
+    }
+    assembly
 }
 
 fn keep_distinct(values: &mut Vec<Value>) {
@@ -133,22 +168,18 @@ fn capability_lists(lists: &[Value]) -> Vec<Value> {
     kept.cloned().chain(names.into_iter().map(|name| json!({"add": [name]}))).collect()
 }
 
-/// Something of each type, for units of which only the presence counts.
-fn anything() -> [Value; 6] {
-    [json!(true), json!(false), json!(1), json!("other"), json!({}), json!([])]
+/// Whether a value has the type that a unit has.
+pub(super) fn has_right_type(unit: &Unit, value: &Value) -> bool {
+    !findings(unit, value).any(|kind| matches!(kind, FindingKind::WrongType { .. }))
 }
 
-fn has_right_type(unit: &Unit, value: &Value) -> bool {
-    let mut assembly = Assembly::default();
-    match unit {
-        Unit::Pod(_) => assembly.pod.push((unit.clone(), value.clone())),
-        Unit::Container(_) | Unit::ContainerAnnotation(_) => {
-            let [regular, _] = &mut assembly.containers;
-            regular.push(vec![(unit.clone(), value.clone())]);
-        }
-        Unit::Volume | Unit::Mount => return true,
-    }
-    let pod = assembly.pod(&Place { namespace: "default".to_owned(), account: String::new() });
-    let Some(of) = object_type("v1", "Pod") else { return true };
-    !check(of, &pod).iter().any(|finding| matches!(finding.kind, FindingKind::WrongType { .. }))
+/// Whether there is nothing in a value that the API does not know.
+pub(super) fn is_known(unit: &Unit, value: &Value) -> bool {
+    findings(unit, value).next().is_none()
+}
+
+fn findings(unit: &Unit, value: &Value) -> impl Iterator<Item = FindingKind> {
+    let pod = alone(unit, value).pod(&Place { namespace: "default".to_owned(), account: String::new() });
+    let findings = object_type("v1", "Pod").map(|of| check(of, &pod)).unwrap_or_default();
+    findings.into_iter().map(|finding| finding.kind)
 }

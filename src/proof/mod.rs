@@ -38,6 +38,7 @@ mod elements;
 mod facet;
 mod formula;
 mod policies;
+mod present;
 mod projection;
 mod question;
 mod questions;
@@ -90,6 +91,9 @@ fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
         found.push((difference, search::search(question, &mut solver, &facets, difference, node)));
     }
     let mut proof = search::conclude(found);
+    if let Some(doubt) = question.first.doubt().or_else(|| question.second.doubt()) {
+        proof.claim_no_more_than_found(doubt);
+    }
     if proof.relation == Relation::Equal {
         proof.check_by_drawing(question, &facets);
     }

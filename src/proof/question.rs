@@ -78,4 +78,13 @@ impl Proof {
     pub fn unproven(reason: Unproven) -> Self {
         Self { relation: Relation::Unproven, pods_equal: None, reasons: vec![reason], witnesses: Vec::new() }
     }
+
+    /// What is not found may be there: only the witnesses count.
+    pub(super) fn claim_no_more_than_found(&mut self, doubt: Unproven) {
+        if self.relation != Relation::Incomparable {
+            self.relation = Relation::Unproven;
+            self.reasons.push(doubt);
+        }
+        self.pods_equal = self.pods_equal.filter(|equal| !equal);
+    }
 }

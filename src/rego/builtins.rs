@@ -6,11 +6,13 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use regorus::unstable::Expr;
 use regorus::{Engine, Value};
 
+use super::asker::principal;
 use super::fact::Fact;
 use super::kinds::Kinds;
 use super::look::{Env, Look};
 use super::program::dotted;
-use super::value::{Abs, List, Place, Seen};
+use super::value::{Abs, List, Made, Place, Seen};
+use crate::symbolic::How;
 
 /// What functions of constants gave, by name and arguments.
 type Known = BTreeMap<(String, Value), Option<Value>>;
@@ -141,27 +143,30 @@ impl<'a> Look<'a> {
             ("split", _) => self.worked_out(name, arguments, text, Kinds::LIST),
             ("substring", _) => {
                 let mut seen = self.worked_out(name, arguments, texts, text);
-                seen.defined = arguments.iter().fold(Fact::default(), |mut all, argument| {
-                    all.takes_value(&argument.abs);
-                    all
-                });
+                seen.defined = consumed(arguments);
+                if !arguments.get(1).is_some_and(|offset| is_offset(&offset.abs)) {
+                    seen.defined.doubts("where a text is cut may be before its beginning");
+                }
                 seen
             }
             ("indexof", _) => self.worked_out(name, arguments, text, Kinds::NUMBER),
             ("format_int", _) => self.worked_out(name, arguments, Kinds::NUMBER, text),
             ("to_number", _) => {
                 let mut seen = self.worked_out(name, arguments, texts, Kinds::NUMBER);
-                seen.defined = arguments.iter().fold(Fact::default(), |mut all, argument| {
-                    all.takes_value(&argument.abs);
-                    all
-                });
+                seen.defined = consumed(arguments);
+                seen.defined.doubts("which texts are numbers is not known");
                 seen
             }
             (name, [of]) if TYPES.iter().any(|(known, _)| *known == name) => {
                 let wanted = TYPES.iter().find(|(known, _)| *known == name).map_or(Kinds::NONE, |(_, kinds)| *kinds);
                 type_is(&of.abs, wanted)
             }
-            _ => Seen::flawed(format!("`{name}` is not understood for all pods")),
+            _ => {
+                if arguments.iter().any(|argument| argument.abs.is_who()) {
+                    self.names.doubts("it calls a function about who asks that is not understood");
+                }
+                Seen::flawed(format!("`{name}` is not understood for all pods"))
+            }
         }
     }
 
@@ -264,6 +269,9 @@ impl<'a> Look<'a> {
             return Seen::flawed("it joins texts by one that is not constant");
         };
         let list = self.members(values);
+        if delimiter == ":" && is_principal(&list) {
+            return Seen::total(principal());
+        }
         let texts = list.parts.iter().all(|part| part.item.kinds().is_within(Kinds::TEXT));
         let is_plain = values.list.is_some() && values.at.is_empty() && values.constants.is_empty();
         let defined = if texts && values.kinds().is_within(Kinds::LIST.or(Kinds::SET)) {
@@ -302,7 +310,10 @@ impl<'a> Look<'a> {
 
     /// `startswith(text, what)` and the like.
     fn matched(&mut self, name: &str, of: &Abs, what: &Abs) -> Seen {
-        self.mention(of, what);
+        self.mention(how(name), of, what);
+        if what.is_who() {
+            self.names.doubts("it looks for who asks within a text");
+        }
         let mut defined = Fact::always();
         for abs in [of, what] {
             if !abs.kinds().is_within(Kinds::TEXT) {
@@ -312,25 +323,9 @@ impl<'a> Look<'a> {
         let mut fact = of.consumed();
         fact.takes_value(what);
         match (what.as_constant(), of.as_constant()) {
-            (Some(constant), None) => {
-                fact.compared(of, constant);
-                if let (Value::String(text), true) = (constant, name != "startswith") {
-                    fact.compared(of, &Value::from(format!("x{text}")));
-                }
-            }
-            (None, Some(constant)) => {
-                // Every beginning of the constant may be what stands there.
-                if let Value::String(text) = constant {
-                    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-                    for end in ends {
-                        let part = if name == "startswith" { text.get(..end) } else { text.get(end..) };
-                        fact.compared(what, &Value::from(part.unwrap_or_default()));
-                    }
-                }
-                if name == "contains" {
-                    fact.fail("it looks for a part of the pod within a constant");
-                }
-            }
+            (Some(constant), None) => fact.compared(how(name), of, constant),
+            (None, Some(_)) if name == "contains" => fact.fail("it looks for a part of the pod within a constant"),
+            (None, Some(Value::String(text))) => fact.compared_with_ends_of(name, text, what),
             _ => fact.fail("it compares two parts of the pod with each other"),
         }
         fact.cases = self.term(name, &[of, what]).map(|term| vec![vec![(super::cases::Atom::Holds(term), true)]]);
@@ -352,8 +347,8 @@ impl<'a> Look<'a> {
         let mut abs = Abs::default();
         let mut also = Fact::default();
         for argument in arguments {
-            if let Some(Value::String(text)) = argument.abs.as_constant() {
-                abs.affixes.push(text.to_string());
+            if let Some(constant) = argument.abs.as_constant() {
+                abs.affixes.extend(constant.as_string().ok().map(|text| text.to_string()));
                 continue;
             }
             if !argument.abs.kinds().is_within(takes) {
@@ -361,11 +356,18 @@ impl<'a> Look<'a> {
             }
             for place in &argument.abs.at {
                 abs.affixes.extend((!place.prefix.is_empty()).then(|| place.prefix.clone()));
-                abs.at.push(Place { path: place.path.clone(), prefix: String::new(), worked_out: Some(gives) });
+                let made = Some(made(name, arguments, place, gives));
+                let place = Place { path: place.path.clone(), prefix: String::new(), worked_out: made };
+                if !abs.at.contains(&place) {
+                    abs.at.push(place);
+                }
             }
             abs.affixes.extend(argument.abs.affixes.iter().cloned());
             also.takes_value(&Abs { at: Vec::new(), constants: Vec::new(), ..argument.abs.clone() });
             abs.asks_who |= argument.abs.asks_who;
+        }
+        if matches!(name, "over" | "modulo") && arguments.get(1).is_some_and(|by| by.abs.as_constant().is_none()) {
+            defined.doubts("by what a number is divided may be nothing");
         }
         if let [only] = open.as_slice() {
             for own in arguments.get(*only).into_iter().flat_map(|argument| &argument.abs.constants) {
@@ -379,6 +381,7 @@ impl<'a> Look<'a> {
         if arguments.iter().any(|argument| {
             argument.abs.at.is_empty() && argument.abs.as_constant().is_none() && argument.abs.constants.is_empty()
         }) {
+            abs.made = gives;
             also.fail(format!("`{name}` of something that is made here is not understood"));
         }
         abs.term = self.term(name, &arguments.iter().map(|argument| &argument.abs).collect::<Vec<_>>());
@@ -386,6 +389,56 @@ impl<'a> Look<'a> {
             abs = abs.depending(&also);
         }
         Seen::defined(abs, defined)
+    }
+}
+
+/// What a function makes of what stands at a place.
+fn made(name: &str, arguments: &[Seen], place: &Place, kinds: Kinds) -> Made {
+    let said = |argument: &Seen| match argument.abs.as_constant() {
+        Some(constant) => constant.to_string(),
+        None => match argument.abs.at.iter().find(|at| at.path == place.path) {
+            Some(at) => at.said(),
+            None => "..".to_owned(),
+        },
+    };
+    let call = format!("{name}({})", arguments.iter().map(said).collect::<Vec<_>>().join(", "));
+    let is_bare = place.worked_out.is_none() && place.prefix.is_empty();
+    let end = arguments.get(1).and_then(|end| end.abs.as_text());
+    let without_end = end.filter(|_| name == "trim_suffix" && is_bare).map(str::to_owned);
+    Made { kinds, call, without_end }
+}
+
+/// Whether the parts of a text are those of a service account's name, or of the group of a namespace's.
+fn is_principal(list: &List) -> bool {
+    let Some((first, rest)) = list.parts.split_first() else { return false };
+    let of_account = matches!(first.item.as_text(), Some("system:serviceaccount" | "system:serviceaccounts"));
+    of_account && !rest.is_empty() && rest.iter().all(|part| part.item.is_who() && part.fact.is_always())
+}
+
+/// All of them count.
+fn consumed(arguments: &[Seen]) -> Fact {
+    let mut all = Fact::default();
+    arguments.iter().for_each(|argument| all.takes_value(&argument.abs));
+    all
+}
+
+/// Whether it is a position from the beginning on: a constant, or one after what is found.
+fn is_offset(abs: &Abs) -> bool {
+    let is_natural = |constant: &Value| constant.as_u64().is_ok();
+    let is_after = |place: &Place| {
+        let call = place.worked_out.as_ref().map(|made| made.call.as_str()).unwrap_or_default();
+        call.strip_prefix("plus(indexof(").is_some_and(|rest| rest.ends_with("), 1)"))
+    };
+    abs.constants.iter().all(is_natural)
+        && (abs.as_constant().is_some() || !abs.at.is_empty())
+        && abs.at.iter().all(is_after)
+}
+
+fn how(name: &str) -> How {
+    match name {
+        "startswith" => How::Beginning,
+        "endswith" => How::End,
+        _ => How::Within,
     }
 }
 
@@ -425,5 +478,9 @@ fn type_is(of: &Abs, wanted: Kinds) -> Seen {
     if !kinds.has(wanted) {
         return Seen::constant(Value::from(false));
     }
-    Seen::total(Abs::truth(of.consumed()))
+    let mut fact = of.consumed();
+    if of.made != Kinds::NONE {
+        fact.doubts("it asks for the type of what is made of the pod");
+    }
+    Seen::total(Abs::truth(fact))
 }

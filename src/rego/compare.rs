@@ -8,13 +8,15 @@ use super::cases::Atom;
 use super::fact::{Fact, unit_at};
 use super::kinds::Kinds;
 use super::look::Look;
+use super::through::level_of;
 use super::value::{Abs, List, Part, Place};
-use crate::symbolic::{Named, Shape, Unit, is_capability_list};
+use crate::symbolic::{How, Named, Shape, Unit, is_capability_list};
 
 impl<'a> Look<'a> {
     /// Whether a comparison holds of two values that are defined.
     pub fn compare(&mut self, op: &BoolOp, one: &Abs, other: &Abs) -> Fact {
-        self.mention(one, other);
+        let equality = matches!(op, BoolOp::Eq | BoolOp::Ne);
+        self.mention(if equality { How::Equal } else { How::Any }, one, other);
         if let (Some(a), Some(b)) = (one.as_constant(), other.as_constant()) {
             return Fact::constant(holds(op, a, b));
         }
@@ -25,14 +27,6 @@ impl<'a> Look<'a> {
             (Some(constant), None) => self.with_constant(&flipped(op), other, constant),
             (None, Some(constant)) => self.with_constant(op, one, constant),
             _ => self.with_each_other(op, one, other),
-        }
-    }
-
-    /// Constants that something about who asks is compared with may be somebody's names.
-    pub fn mention(&mut self, one: &Abs, other: &Abs) {
-        for (who, with) in [(one, other), (other, one)] {
-            let texts = with.constants.iter().filter(|_| who.asks_who).flat_map(leaves);
-            self.mentioned.extend(texts.filter_map(|text| Some(text.as_str()?.to_owned())));
         }
     }
 
@@ -69,7 +63,10 @@ impl<'a> Look<'a> {
             return Fact::constant(*first);
         }
         let mut fact = open.consumed();
-        fact.compared(open, constant);
+        fact.compared_by(op, open, constant);
+        if matches!(constant, Value::Object(_)) {
+            fact.doubts("it compares an object as a whole");
+        }
         fact.compared_lists(open, constant, *op == BoolOp::Eq);
         let text = || constant.to_string();
         fact.cases = open.term.map(|term| {
@@ -86,23 +83,24 @@ impl<'a> Look<'a> {
         fact
     }
 
-    /// Whether a list of so many items is a constant that a function made of another, item by item. `None` if it may be
-    /// something else, or if it is not known of what the constant was made: of that the values around it are looked at.
+    /// Whether a list of so many items is a constant, item by item. `None` if it may be something else.
     fn as_listed(&mut self, open: &Abs, list: &List, constant: &Value) -> Option<Fact> {
         let is_fixed = |part: &Part| part.scopes.is_empty() && part.fact.is_always();
         let is_only = Abs { list: None, also: None, ..open.clone() }.is_nothing();
         if list.is_set || !is_only || !list.parts.iter().all(is_fixed) {
             return None;
         }
-        let items = constant.as_array().ok().filter(|items| items.len() == list.parts.len())?;
-        let origins = self.made_of.get(constant)?.clone();
-        let each = list.parts.iter().zip(items.iter());
-        let each = each.map(|(part, item)| self.compare(&BoolOp::Eq, &part.item, &Abs::constant(item.clone())));
-        let mut equal = each.fold(Fact::always(), |all, item| all.and(&item));
-        equal.reads.constants.clear();
-        for place in list.parts.iter().flat_map(|part| &part.item.at) {
-            for origin in origins.iter().flat_map(leaves) {
-                equal.compares(&place.path, origin);
+        let constants = constant.as_array().ok().filter(|constants| constants.len() == list.parts.len())?;
+        let items: Vec<&Abs> = list.parts.iter().map(|part| &part.item).collect();
+        let mut equal = Fact::always();
+        for (item, constant) in items.iter().zip(constants.iter()) {
+            equal = equal.and(&self.compare(&BoolOp::Eq, item, &Abs::constant(constant.clone())));
+        }
+        if let Some(level) = level_of(&items, constant) {
+            equal.reads.constants.clear();
+            equal.doubt = None;
+            for place in items.iter().flat_map(|item| &item.at) {
+                equal.compares(&place.path, How::Parts, level.as_str().into());
             }
         }
         Some(match &open.also {
@@ -123,10 +121,12 @@ impl<'a> Look<'a> {
         }
         let mut fact = one.consumed();
         fact.takes_value(other);
-        match (one.at.is_empty(), other.at.is_empty()) {
-            (false, false) => fact.fail("it compares two parts of the pod with each other"),
-            (false, true) => other.constants.iter().for_each(|constant| fact.compared(one, constant)),
-            (true, _) => one.constants.iter().for_each(|constant| fact.compared(other, constant)),
+        let (known, open) = if one.is_of_constants() { (one, other) } else { (other, one) };
+        if !known.is_of_constants() {
+            fact.fail("it compares two parts of the pod with each other");
+        }
+        for constant in &known.constants {
+            fact.compared_by(op, open, constant);
         }
         fact
     }
@@ -169,13 +169,19 @@ impl<'a> Look<'a> {
                 }
                 _ => {
                     let mut fact = of.consumed();
-                    fact.compared(of, &Value::from(""));
+                    fact.compared(How::Equal, of, &Value::from(""));
+                    if Kinds::at(&place.path).has(Kinds::OBJECT) {
+                        fact.doubts("it counts the fields of an object");
+                    }
                     fact
                 }
             });
         }
         if let Some(list) = &of.list {
             ways.push(Self::some_part(&list.parts));
+        }
+        if of.made != Kinds::NONE {
+            ways.push(Fact::flawed("it counts what is made of the pod"));
         }
         let mut ways = ways.into_iter();
         let first = ways.next().unwrap_or_else(|| Fact::flawed("it counts what is not seen to be a list"));
@@ -218,7 +224,7 @@ impl<'a> Look<'a> {
 
     /// Whether a set or list has a member.
     pub fn contains(&mut self, set: &Abs, member: &Abs) -> Fact {
-        self.mention(set, member);
+        self.mention(How::Equal, set, member);
         let mut ways: Vec<Fact> = Vec::new();
         for constant in &set.constants {
             ways.push(self.in_constant(constant, member));
@@ -234,6 +240,9 @@ impl<'a> Look<'a> {
         }
         if let Some(list) = &set.list {
             ways.push(self.in_parts(&list.parts, member));
+        }
+        if set.made != Kinds::NONE || set.fields.is_some() {
+            ways.push(Fact::flawed("it looks into what is made of the pod"));
         }
         let mut ways = ways.into_iter();
         let first = ways.next().unwrap_or_else(|| Fact::flawed("it looks into what is not seen to be a set"));
@@ -254,7 +263,7 @@ impl<'a> Look<'a> {
         }
         let mut fact = member.consumed();
         for (_, item) in &members {
-            fact.compared(member, item);
+            fact.compared(How::Equal, member, item);
         }
         fact
     }
@@ -321,7 +330,7 @@ fn name_listed(list: &Place, name: &Abs) -> Fact {
     };
     fact.over.names = match name.as_constant() {
         Some(constant) => {
-            fact.compared(&item, constant);
+            fact.compared(How::Equal, &item, constant);
             fact.single = Some(constant.to_string());
             Shape::Single
         }
@@ -375,20 +384,6 @@ impl Fact {
         self
     }
 
-    /// A value is compared with a constant: so are the texts around it, where the value is worked out of others.
-    pub fn compared(&mut self, value: &Abs, constant: &Value) {
-        for place in &value.at {
-            for leaf in leaves(constant) {
-                for variant in variants(&leaf, place, &value.affixes) {
-                    self.compares(&place.path, variant);
-                }
-            }
-        }
-        for field in value.fields.iter().flat_map(|fields| fields.values()) {
-            self.compared(field, constant);
-        }
-    }
-
     /// A list of the pod is compared as a whole.
     fn compared_lists(&mut self, open: &Abs, constant: &Value, is_equal: bool) {
         let is_empty_list = matches!(constant, Value::Array(items) if items.is_empty());
@@ -411,29 +406,4 @@ impl Fact {
             }
         }
     }
-}
-
-fn leaves(constant: &Value) -> Vec<serde_json::Value> {
-    let whole = || serde_json::to_value(constant).into_iter().collect::<Vec<_>>();
-    let members = Builtins::members(constant);
-    if members.is_empty() {
-        return whole();
-    }
-    whole().into_iter().chain(members.iter().flat_map(|(_, item)| leaves(item))).collect()
-}
-
-fn variants(leaf: &serde_json::Value, place: &Place, affixes: &[String]) -> Vec<serde_json::Value> {
-    let Some(text) = leaf.as_str() else { return vec![leaf.clone()] };
-    let Some(text) = text.strip_prefix(place.prefix.as_str()) else { return Vec::new() };
-    let mut texts = vec![text.to_owned()];
-    if place.worked_out.is_some() {
-        texts.extend([text.to_uppercase(), text.to_lowercase()]);
-        for affix in affixes.iter().filter(|affix| !affix.is_empty()) {
-            texts.extend([format!("{affix}{text}"), format!("{text}{affix}"), format!("{affix}{text}{affix}")]);
-            texts.extend(text.strip_prefix(affix.as_str()).map(str::to_owned));
-            texts.extend(text.strip_suffix(affix.as_str()).map(str::to_owned));
-        }
-    }
-    texts.dedup();
-    texts.into_iter().map(serde_json::Value::from).collect()
 }

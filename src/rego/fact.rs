@@ -13,6 +13,8 @@ pub(super) struct Fact {
     pub reads: Reads,
     /// The first thing about it that is not understood.
     pub flaw: Option<String>,
+    /// Why the constants may not be all that matter, so that nothing is claimed where no difference is found.
+    pub doubt: Option<String>,
     /// The cases in which it holds, in terms of comparisons; `None` if they are not known.
     pub cases: Option<Vec<Case>>,
     /// The lists whose items it ranges over.
@@ -90,6 +92,12 @@ impl Fact {
         self.flaw.get_or_insert_with(|| why.into());
     }
 
+    /// More may matter than the constants tell.
+    pub fn doubts(&mut self, why: impl Into<String>) {
+        self.known = None;
+        self.doubt.get_or_insert_with(|| why.into());
+    }
+
     /// Takes over what the other depends on.
     pub fn takes(&mut self, other: &Self) {
         self.reads.units.extend(other.reads.units.iter().cloned());
@@ -104,6 +112,9 @@ impl Fact {
         self.risky |= other.risky;
         if self.flaw.is_none() {
             self.flaw.clone_from(&other.flaw);
+        }
+        if self.doubt.is_none() {
+            self.doubt.clone_from(&other.doubt);
         }
     }
 
@@ -203,7 +214,10 @@ impl Fact {
                 Scope::Items(path) if path.last().is_some_and(|last| last == "volumeMounts") => {
                     self.reads.units.insert(Unit::Mount);
                 }
-                Scope::Items(path) => self.read(path),
+                Scope::Items(path) => {
+                    self.read(path);
+                    self.read(&[path.as_slice(), &["[]".to_owned()]].concat());
+                }
                 Scope::Containers | Scope::Volumes => {}
             }
         }
@@ -250,7 +264,12 @@ impl Fact {
             Named::Unit(Unit::Pod(path), _) if path == ["metadata", "name"] => {
                 self.fail("it depends on the pod's name");
             }
-            Named::Unit(unit, _) => drop(self.reads.units.insert(unit)),
+            Named::Unit(unit, within) => {
+                self.reads.units.insert(unit);
+                if !within.is_empty() {
+                    self.compares(path, How::There, serde_json::Value::Null);
+                }
+            }
             Named::Parent => self.fail(format!("it depends on the whole of `{}`", path.join("."))),
             Named::Elements => self.fail("it counts or compares containers or volumes"),
             Named::Container => self.fail("it compares a container or volume as a whole"),
@@ -260,9 +279,9 @@ impl Fact {
     }
 
     /// What stands at a path is compared with a constant.
-    pub fn compares(&mut self, path: &[String], value: serde_json::Value) {
+    pub fn compares(&mut self, path: &[String], how: How, value: serde_json::Value) {
         if let Named::Unit(unit, within) = unit_at(path) {
-            let constant = Constant { unit, within, value, how: How::Any };
+            let constant = Constant { unit, within, value, how };
             if !self.reads.constants.contains(&constant) {
                 self.reads.constants.push(constant);
             }

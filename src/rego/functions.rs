@@ -108,14 +108,6 @@ impl<'a> Look<'a> {
         if seen.abs.term.is_none() && seen.abs.as_constant().is_none() {
             seen.abs.term = self.term(&format!("call {name}"), &arguments.iter().collect::<Vec<_>>());
         }
-        if let (Some(made), [argument]) = (seen.abs.as_constant(), arguments.as_slice())
-            && let Some(of) = argument.as_constant()
-        {
-            let origins = self.made_of.entry(made.clone()).or_default();
-            if !origins.contains(of) {
-                origins.push(of.clone());
-            }
-        }
         seen.defined = passed.and(&seen.defined);
         seen
     }

@@ -20,6 +20,7 @@ impl Kinds {
     pub const LIST: Self = Self(16);
     pub const SET: Self = Self(32);
     pub const OBJECT: Self = Self(64);
+    pub const COLLECTION: Self = Self(112);
     pub const ANY: Self = Self(127);
 
     pub const fn or(self, other: Self) -> Self {

@@ -1,16 +1,18 @@
 //! Looks through expressions: what a value may be, what it takes for it to be defined, and to be true.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use regorus::Value;
 use regorus::unstable::{ArithOp, BinOp, Expr};
 
+use super::asker::Names;
 use super::builtins::Builtins;
 use super::fact::Fact;
 use super::kinds::Kinds;
 use super::program::Program;
 use super::value::{Abs, CONTAINER_KEY, List, Part, Place, Seen};
+use crate::symbolic::How;
 
 /// Looks through the rules of a program, for one class of subjects.
 pub(super) struct Look<'a> {
@@ -21,10 +23,8 @@ pub(super) struct Look<'a> {
     pub fixed: BTreeMap<Vec<String>, Abs>,
     pub rules: BTreeMap<String, Seen>,
     pub terms: HashMap<String, u32>,
-    /// What something about who asks is compared with.
-    pub mentioned: BTreeSet<String>,
-    /// Of which constants functions made others.
-    pub made_of: BTreeMap<Value, Vec<Value>>,
+    /// What who asks is compared with.
+    pub names: Names,
     /// How many more branches are looked at.
     pub budget: usize,
 }
@@ -52,8 +52,8 @@ const MOST_BRANCHES: usize = 2_000_000;
 
 impl<'a> Look<'a> {
     pub fn new(program: &'a Program, input: Abs, fixed: BTreeMap<Vec<String>, Abs>) -> Self {
-        let (rules, terms, mentioned, made_of) = (BTreeMap::new(), HashMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { program, input, fixed, rules, terms, mentioned, made_of, budget: MOST_BRANCHES }
+        let (rules, terms, names) = (BTreeMap::new(), HashMap::new(), Names::default());
+        Self { program, input, fixed, rules, terms, names, budget: MOST_BRANCHES }
     }
 
     /// The value of an expression in which nothing ranges over anything that is not at hand.
@@ -226,6 +226,10 @@ impl<'a> Look<'a> {
 
     /// What stands at a key, or else a default, whichever of the values the object is.
     pub fn picked(&mut self, base: &Abs, key: &Abs, default: Option<&Abs>) -> Seen {
+        if key.is_who() {
+            let keys = base.constants.iter().flat_map(Builtins::members).map(|(key, _)| key).collect();
+            self.mention(How::Equal, key, &Abs { constants: keys, ..Abs::default() });
+        }
         let mut ways: Vec<Seen> = base.constants.iter().map(|constant| picked_of_constant(constant, key)).collect();
         // Where a constant stands for what is absent and has nothing either, it does not matter which of them it is.
         let choice_matters =
@@ -241,6 +245,9 @@ impl<'a> Look<'a> {
         }
         if let Some(list) = &base.list {
             ways.push(picked_of_list(list, key));
+        }
+        if base.made.has(Kinds::COLLECTION) {
+            ways.push(Seen::flawed("it picks something out of what is made of the pod"));
         }
         if base.truth.is_some() || base.count.is_some() || ways.is_empty() {
             ways.push(Seen::undefined());
@@ -284,7 +291,7 @@ impl<'a> Look<'a> {
     }
 
     fn picked_at(&mut self, place: &Place, key: &Abs) -> Seen {
-        if place.worked_out.is_some_and(|kinds| !kinds.is_within(Kinds::TEXT.or(Kinds::NUMBER))) {
+        if place.worked_out.as_ref().is_some_and(|made| !made.kinds.is_within(Kinds::TEXT.or(Kinds::NUMBER))) {
             return Seen::flawed("it picks something out of what is worked out of the pod");
         }
         if place.worked_out.is_some() || !place.prefix.is_empty() {
@@ -361,6 +368,9 @@ impl<'a> Look<'a> {
             list.parts.extend(of.parts.iter().cloned());
             list.least = of.least;
         }
+        if abs.made.has(Kinds::COLLECTION) {
+            list.parts.push(Part::unknown("it goes through what is made of the pod"));
+        }
         list
     }
 
@@ -424,7 +434,7 @@ fn picked_of_constant(constant: &Value, key: &Abs) -> Seen {
             let mut abs = Abs::default();
             for (name, value) in map.iter() {
                 fact = Fact { known: None, ..fact };
-                fact.compared(key, name);
+                fact.compared(How::Equal, key, name);
                 abs = abs.or(Abs::constant(value.clone()));
             }
             if map.is_empty() { Seen::undefined() } else { Seen::defined(abs.depending(&fact), fact) }

@@ -15,8 +15,10 @@
 //! fields that are compared count. But a member of a list is there only if all of it is defined. So functions must be seen
 //! to be defined whatever the pod is ([`cases`]); where that is not seen, all that decides about it counts as read.
 //!
-//! What is not understood is a flaw, with its line, and makes the answer unproven.
+//! What is not understood is a flaw, with its line, and makes the answer unproven. Where it is understood what is read, but
+//! not which values matter ([`through`]), it is a doubt: a difference that is found counts, that none is found does not.
 
+mod asker;
 mod builtins;
 mod cases;
 mod compare;
@@ -28,6 +30,8 @@ mod look;
 mod program;
 mod query;
 mod split;
+mod through;
 mod value;
 
-pub(crate) use split::{Split, Who, mentioned};
+pub(crate) use asker::Names;
+pub(crate) use split::{Split, Who};

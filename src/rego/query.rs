@@ -220,8 +220,10 @@ impl<'a> Look<'a> {
             }
         }
         if of.abs.fields.is_some() {
-            let fact = Fact::flawed("it goes through the fields of an object");
-            members.push(Member { key: position(), part: Part { fact, ..Part::default() } });
+            members.push(Member { key: position(), part: Part::unknown("it goes through the fields of an object") });
+        }
+        if of.abs.made.has(Kinds::COLLECTION) {
+            members.push(Member { key: position(), part: Part::unknown("it goes through what is made of the pod") });
         }
         if let Some(also) = &of.abs.also {
             for member in &mut members {
@@ -243,14 +245,13 @@ impl<'a> Look<'a> {
             return Part { item, ..Part::default() };
         }
         if place.worked_out.is_some() || !kinds.is_within(Kinds::LIST) {
-            let fact = if kinds.has(Kinds::OBJECT) {
-                Fact::flawed("it goes through the keys of an object of the pod")
+            return if kinds.has(Kinds::OBJECT) {
+                Part::unknown("it goes through the keys of an object of the pod")
             } else if kinds.has(Kinds::LIST) || place.worked_out.is_some() {
-                Fact::flawed("it goes through a list that is worked out of the pod")
+                Part::unknown("it goes through a list that is worked out of the pod")
             } else {
-                Fact::never()
+                Part { fact: Fact::never(), ..Part::default() }
             };
-            return Part { fact, ..Part::default() };
         }
         let scopes = vec![Scope::of(&place.path)];
         Part { scopes, fact: Fact::always(), item, base: Some(place.path.clone()) }
@@ -341,5 +342,6 @@ impl<'a> Look<'a> {
 
 /// A position in a list, which must not count.
 fn position() -> Abs {
-    Abs::default().depending(&Fact::flawed("it looks at positions in lists"))
+    let unknown = Abs { made: Kinds::ANY, ..Abs::default() };
+    unknown.depending(&Fact::flawed("it looks at positions in lists, or at keys"))
 }

@@ -1,6 +1,6 @@
 //! Splits a template's violations into leaves, joined by and, or and not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt, Span};
@@ -34,30 +34,8 @@ pub(crate) struct Split {
     pub negated: Vec<bool>,
     /// The leaves.
     pub leaves: Leaves,
-}
-
-/// Constants that a program compares with something about who asks.
-pub(crate) fn mentioned(engine: &Engine, package: &str, parameters: &Value) -> BTreeSet<String> {
-    let program = Program::new(&mut engine.clone());
-    let who = |path: &[&str]| Abs::path(["@who"].iter().chain(path).map(|step| (*step).to_owned()).collect());
-    let fields = |fields: &[(&str, Abs)]| {
-        let fields = fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        Abs { fields: Some(Arc::new(fields)), ..Abs::default() }
-    };
-    let user = who(&["user"]);
-    let create = Abs::constant(Value::from("CREATE"));
-    let review = [
-        ("userInfo", user),
-        ("namespace", who(&["namespace"])),
-        ("object", Abs::path(Vec::new())),
-        ("operation", create),
-    ];
-    let input = fields(&[("review", fields(&review)), ("parameters", Abs::constant(parameters.clone()))]);
-    let account = [["spec", "serviceAccountName"], ["spec", "serviceAccount"], ["metadata", "namespace"]];
-    let fixed = account.iter().map(|path| (path.map(str::to_owned).to_vec(), who(&["account"])));
-    let mut look = Look::new(&program, input, fixed.collect());
-    look.rule(&format!("{package}.violation"));
-    look.mentioned
+    /// Why a difference may be there although none is found.
+    pub doubt: Option<Unproven>,
 }
 
 impl Split {
@@ -96,13 +74,14 @@ impl Split {
             leaves: Leaves::default(),
             known: BTreeMap::new(),
             unproven: None,
+            doubt: None,
         };
         let name = format!("{package}.violation");
         let truth = splitting.violation(&name);
         if let Some(unproven) = splitting.unproven {
             return Err(unproven);
         }
-        let Splitting { statements, negated, mut leaves, .. } = splitting;
+        let Splitting { statements, negated, mut leaves, doubt, .. } = splitting;
         let module = program.rules(&name).next().map_or(0, |(module, _)| module);
         let is_v1 = program.module(module).is_some_and(|module| module.rego_v1);
         let imports = program.module(module).map(|module| module.imports.as_slice()).unwrap_or_default();
@@ -112,7 +91,7 @@ impl Split {
             header.push_str(import.span.text());
         }
         leaves.of_program(engine, header, is_v1, package);
-        Ok(Self { truth, statements, negated, leaves })
+        Ok(Self { truth, statements, negated, leaves, doubt })
     }
 }
 
@@ -128,6 +107,7 @@ struct Splitting<'a, 'd> {
     leaves: Leaves,
     known: BTreeMap<String, Option<Truth>>,
     unproven: Option<Unproven>,
+    doubt: Option<Unproven>,
 }
 
 /// What follows the statements of a body.
@@ -161,8 +141,12 @@ impl<'a> Splitting<'a, '_> {
     }
 
     fn fail(&mut self, rule: &str, why: &str) {
-        let rule = format!("{} {}", self.document, rule.rsplit('.').next().unwrap_or(rule));
+        let rule = self.rule(rule);
         self.unproven.get_or_insert_with(|| Unproven::new(rule, why));
+    }
+
+    fn rule(&self, name: &str) -> String {
+        format!("{} {}", self.document, name.rsplit('.').next().unwrap_or(name))
     }
 
     /// The condition of a body, followed by something; `None` if it cannot be split.
@@ -435,13 +419,17 @@ impl<'a> Splitting<'a, '_> {
         } else if fact.reads == Reads::default() {
             self.fail(name, "it is not seen on what it depends");
         }
+        if let Some(doubt) = fact.doubt {
+            let rule = self.rule(name);
+            self.doubt.get_or_insert_with(|| Unproven::new(rule, doubt));
+        }
         let Some(polarity) = fact.over.polarity() else {
             self.fail(name, "it is not seen to ask the same of every container, volume and item");
             return Truth::Constant(false);
         };
         let (number, is_new) = self.leaves.number(text);
         if is_new {
-            let rule = format!("{} {}", self.document, name.rsplit('.').next().unwrap_or(name));
+            let rule = self.rule(name);
             self.statements.push(Statement { rule, reads: fact.reads });
             self.negated.push(!polarity);
         }

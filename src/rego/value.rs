@@ -22,7 +22,28 @@ pub(super) struct Place {
     /// The value is this text, followed by what stands there.
     pub prefix: String,
     /// The value is worked out of what stands there.
-    pub worked_out: Option<Kinds>,
+    pub worked_out: Option<Made>,
+}
+
+/// What functions make of what stands at a place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Made {
+    pub kinds: Kinds,
+    /// The call, in which `_` is what stands there.
+    pub call: String,
+    /// It is what stands there without this text at its end.
+    pub without_end: Option<String>,
+}
+
+impl Place {
+    /// Its value as an argument of a call.
+    pub fn said(&self) -> String {
+        match &self.worked_out {
+            Some(made) => made.call.clone(),
+            None if self.prefix.is_empty() => "_".to_owned(),
+            None => format!("\"{}\" + _", self.prefix),
+        }
+    }
 }
 
 /// What a value may be: one of all these.
@@ -66,6 +87,13 @@ pub(super) struct Part {
     pub item: Abs,
     /// The list whose items it ranges over, each once.
     pub base: Option<Path>,
+}
+
+impl Part {
+    /// Members of which nothing is known.
+    pub fn unknown(why: &str) -> Self {
+        Self { fact: Fact::flawed(why), item: Abs { made: Kinds::ANY, ..Abs::default() }, ..Self::default() }
+    }
 }
 
 /// A value, with the condition under which it is defined.
@@ -161,6 +189,11 @@ impl Abs {
         }
     }
 
+    /// Whether it is one of these constants, whatever the pod.
+    pub fn is_of_constants(&self) -> bool {
+        !self.constants.is_empty() && Self { constants: Vec::new(), also: None, ..self.clone() }.is_nothing()
+    }
+
     /// Either of them; which one is said elsewhere.
     pub fn or(mut self, other: Self) -> Self {
         let nothing = self.is_nothing();
@@ -226,7 +259,10 @@ impl Abs {
 
     pub fn kinds(&self) -> Kinds {
         let constants = self.constants.iter().map(Kinds::of);
-        let at = self.at.iter().map(|place| place.worked_out.unwrap_or_else(|| Kinds::at(&place.path)));
+        let at = self.at.iter().map(|place| match &place.worked_out {
+            Some(made) => made.kinds,
+            None => Kinds::at(&place.path),
+        });
         let list = self.list.iter().map(|list| if list.is_set { Kinds::SET } else { Kinds::LIST });
         let fields = self.fields.iter().map(|_| Kinds::OBJECT);
         let truth = self.truth.iter().map(|_| Kinds::BOOL);

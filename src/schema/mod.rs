@@ -18,5 +18,5 @@ mod table;
 pub use check::{FieldPath, Finding, FindingKind, Segment, check};
 pub use defaults::apply_defaults;
 pub use equality::{only_garbage_collection_fields_changed, semantically_equal};
-pub(crate) use table::{JsonType, json_types};
+pub(crate) use table::{JsonType, field_names, json_types};
 pub use table::{StructId, object_type};

@@ -103,6 +103,29 @@ pub(crate) enum JsonType {
 /// The JSON types that a value at this path below an object may have, `[]` standing for the items of a list; `None` if no
 /// release knows the path, so that a server drops what stands there.
 pub(crate) fn json_types(of: StructId, path: &[String]) -> Option<&'static [JsonType]> {
+    shape_at(of, path, |shape| -> &'static [JsonType] {
+        match shape {
+            Shape::Bool => &[JsonType::Bool],
+            Shape::Int32 | Shape::Int64 => &[JsonType::Number],
+            Shape::String | Shape::Time | Shape::Bytes => &[JsonType::Text],
+            Shape::Quantity | Shape::IntOrString => &[JsonType::Number, JsonType::Text],
+            Shape::Any => &[JsonType::Bool, JsonType::Number, JsonType::Text, JsonType::List, JsonType::Object],
+            Shape::List(_) => &[JsonType::List],
+            Shape::Map(_) | Shape::Struct(_) => &[JsonType::Object],
+        }
+    })
+}
+
+/// The names of the fields of the object at this path below an object; none where there is no object, or a map.
+pub(crate) fn field_names(of: StructId, path: &[String]) -> Vec<String> {
+    let names = shape_at(of, path, |shape| match shape {
+        Shape::Struct(id) => id.get().fields.iter().map(|field| field.name.to_owned()).collect(),
+        _ => Vec::new(),
+    });
+    names.unwrap_or_default()
+}
+
+fn shape_at<T>(of: StructId, path: &[String], give: impl FnOnce(&Shape) -> T) -> Option<T> {
     let mut at = &Shape::Struct(of);
     for step in path {
         at = match at {
@@ -112,15 +135,7 @@ pub(crate) fn json_types(of: StructId, path: &[String]) -> Option<&'static [Json
             _ => return None,
         };
     }
-    Some(match at {
-        Shape::Bool => &[JsonType::Bool],
-        Shape::Int32 | Shape::Int64 => &[JsonType::Number],
-        Shape::String | Shape::Time | Shape::Bytes => &[JsonType::Text],
-        Shape::Quantity | Shape::IntOrString => &[JsonType::Number, JsonType::Text],
-        Shape::Any => &[JsonType::Bool, JsonType::Number, JsonType::Text, JsonType::List, JsonType::Object],
-        Shape::List(_) => &[JsonType::List],
-        Shape::Map(_) | Shape::Struct(_) => &[JsonType::Object],
-    })
+    Some(give(at))
 }
 
 struct Table {

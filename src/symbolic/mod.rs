@@ -65,6 +65,8 @@ pub enum How {
     Parts,
     /// In any way, one of these.
     Any,
+    /// With none: whether anything is there counts.
+    There,
 }
 
 /// A for-all statement.
@@ -217,6 +219,11 @@ pub trait Side {
     /// # Errors
     /// The step cannot be evaluated.
     fn stepped(&self, pod: &Value, step: usize) -> Answer<Option<Value>>;
+    /// Why more may matter than the values of the axes and what the constants tell: where no difference is found there may
+    /// be one still.
+    fn doubt(&self) -> Option<Unproven> {
+        None
+    }
     /// The outcomes that admit a pod.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::shape::Over;
 use super::{Constant, How, Named, Reads, Unit};
+use crate::schema::{JsonType, json_types, object_type};
 
 /// A path through the pod, `[]` for the items of a list.
 pub(crate) type Path = Vec<String>;
@@ -129,6 +130,14 @@ impl Abs {
         !self.at.is_empty() && self.at.iter().all(|(path, _)| is_list(path))
     }
 
+    /// Whether it is a map or another object of the pod.
+    pub fn is_object(&self) -> bool {
+        let pod = object_type("v1", "Pod");
+        let is_object =
+            |path: &Path| pod.and_then(|pod| json_types(pod, path)).is_some_and(|of| of.contains(&JsonType::Object));
+        !self.at.is_empty() && self.at.iter().all(|(path, _)| is_object(path))
+    }
+
     /// Whether it is a list of names of capabilities.
     pub fn is_names(&self) -> bool {
         !self.at.is_empty() && self.at.iter().all(|(path, _)| is_capability_list(path))
@@ -217,7 +226,13 @@ impl Seen {
             Named::Unit(Unit::Mount, within) if !matches!(within.last().map(String::as_str), Some("readOnly")) => {
                 self.fail("it looks at more of a mount than its volume and `readOnly`");
             }
-            Named::Unit(unit, _) => drop(self.reads.units.insert(unit)),
+            Named::Unit(unit, within) => {
+                self.reads.units.insert(unit.clone());
+                if !within.is_empty() {
+                    let constant = Constant { unit, within, value: Json::Null, how: How::There };
+                    self.reads.constants.push(constant);
+                }
+            }
             Named::Parent => self.reads.parents = true,
             Named::Elements => self.fail("it counts or compares containers or volumes"),
             Named::Container => self.fail("it compares a container or volume as a whole"),
@@ -233,6 +248,8 @@ impl Seen {
                 self.fail("it compares parts of the pod with each other");
             } else if !given.is_known() {
                 self.fail("it compares the pod with what is not known before");
+            } else if how == How::Any && given.literals.iter().any(Json::is_string) {
+                self.fail("it asks which of two texts comes first");
             }
             self.compare(how, values, &given.literals);
         }

@@ -1,6 +1,6 @@
 //! A constraint with its template: what it says against a pod.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regorus::Value as RegoValue;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use super::answers::Answers;
 use super::constraint::Constraint;
 use super::native::BoundNative;
 use super::template::{Code, Program, Template, Violation};
+use crate::rego::Names;
 use crate::targets::{AdmissionRequest, Unsupported};
 
 /// A constraint that is ready to judge.
@@ -16,6 +17,7 @@ pub(super) struct Judge {
     /// The constraint.
     pub(super) constraint: Constraint,
     engine: Engine,
+    names: OnceLock<Names>,
 }
 
 enum Engine {
@@ -32,7 +34,7 @@ impl Judge {
             }
             Code::Native(native) => Engine::Native(native.bound(&constraint.document)),
         };
-        Self { constraint, engine }
+        Self { constraint, engine, names: OnceLock::new() }
     }
 
     /// The program in Rego with its parameters; `None` for a template in CEL.
@@ -41,6 +43,17 @@ impl Judge {
             Engine::Rego(answers) => Some(answers.asked()),
             Engine::Native(_) => None,
         }
+    }
+
+    /// The names with which the program compares who asks.
+    pub(super) fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            let of = |(program, parameters): (&Program, &RegoValue)| {
+                let (engine, package) = program.parts();
+                Names::of(engine, package, parameters)
+            };
+            self.rego().map(of).unwrap_or_default()
+        })
     }
 
     /// What tells subjects apart, where that is known without looking through the program.

@@ -13,7 +13,7 @@ use super::mutators::{apply_all, pieces};
 use super::review::{as_written, review};
 use crate::admission::Operation;
 use crate::modern;
-use crate::rego::{Split, Who, mentioned};
+use crate::rego::{Split, Who};
 use crate::symbolic::{
     Answer, At, Oracle, Outcome, Side, Situations, Statement, Step, Subject, Truth, Unproven, validation,
 };
@@ -245,6 +245,15 @@ impl Side for GatekeeperSide<'_> {
         })
     }
 
+    fn doubt(&self) -> Option<Unproven> {
+        let of_names = |constraint: &Judged<'_>| {
+            let of = &constraint.judge.constraint;
+            let document = || format!("{}/{}", text(&of.document, "/kind"), of.name);
+            constraint.judge.names().doubt.as_ref().map(|why| Unproven::new(document(), why.as_str()))
+        };
+        self.constraints.iter().find_map(|constraint| constraint.split.doubt.clone().or_else(|| of_names(constraint)))
+    }
+
     fn outcomes(&self, oracle: &mut dyn Oracle) -> Result<Vec<Outcome>, Unproven> {
         let everything = oracle.constant(true);
         if self.refuses {
@@ -314,10 +323,7 @@ impl Situations for Situation<'_> {
     fn mentioned(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for judge in &self.documents.constraints {
-            if let Some((program, parameters)) = judge.rego() {
-                let (engine, package) = program.parts();
-                names.extend(mentioned(engine, package, parameters));
-            }
+            names.extend(judge.names().told.iter().cloned());
             names.extend(judge.constraint.matches.namespaces().map(str::to_owned));
         }
         for mutator in &self.documents.mutators {

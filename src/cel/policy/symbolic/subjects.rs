@@ -62,11 +62,16 @@ pub(super) fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<S
 /// Functions that look for a text within another.
 const WITHIN: [&str; 3] = ["startsWith", "endsWith", "contains"];
 
+/// Functions that make something else of names, or that ask which comes first.
+const MAKING: [&str; 11] = ["_+_", "-_", "_<_", "_<=_", "_>_", "_>=_", "size", "split", "substring", "string", "int"];
+
 /// A function in an expression that may tell any two names apart.
 pub(super) fn tells_names_apart(node: &Node, variables: &Variables) -> Option<String> {
     let mut found = None;
     walk(node, variables, &BTreeMap::new(), &mut |node| match &node.kind {
-        Kind::Call(call) if !is_understood(&call.name) => found = Some(call.name.to_string()),
+        Kind::Call(call) if !is_understood(&call.name) || MAKING.contains(&&*call.name) => {
+            found = Some(call.name.to_string());
+        }
         _ => {}
     });
     found

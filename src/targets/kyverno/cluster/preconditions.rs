@@ -52,11 +52,6 @@ impl Preconditions {
         &self.all
     }
 
-    /// The expressions in them.
-    pub(super) fn queries(&self) -> impl Iterator<Item = &Query> {
-        self.any.iter().flatten().chain(&self.all).flat_map(Condition::queries)
-    }
-
     /// Whether they hold.
     pub(super) fn hold(&self, variables: &Variables) -> Result<bool, Problem> {
         if let Some(any) = &self.any {

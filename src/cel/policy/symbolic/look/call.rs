@@ -157,6 +157,12 @@ impl Look<'_> {
             return;
         }
         all.consume(&item.abs);
+        if list.abs.is_object() {
+            return match item.abs.literals.as_slice() {
+                [Json::String(key)] if !item.abs.is_of_pod() => all.consume(&list.abs.step(key)),
+                _ => all.fail("it looks at the keys of a map"),
+            };
+        }
         all.consume(&list.abs);
         all.compare_values(How::Equal, &item.abs, &list.abs.item());
         if !list.abs.at.is_empty() {

@@ -75,6 +75,20 @@ impl Query {
         asks
     }
 
+    /// A function in it, or an operator, that may tell any two names apart.
+    pub(in super::super) fn tells_names_apart(&self) -> Option<String> {
+        let mut found = None;
+        self.walk(&mut |query| match query {
+            Self::Call(name, _) if !["keys", "starts_with", "ends_with", "contains"].contains(&name.as_str()) => found = Some(name.clone()),
+            Self::Compare(how, ..) if !matches!(how, Comparison::Equal | Comparison::Unequal) => {
+                found = Some("<".to_owned());
+            }
+            Self::Index(_) => found = Some("[0]".to_owned()),
+            _ => {}
+        });
+        found
+    }
+
     /// Whether the only name in it is this one, and the value at hand is not looked at otherwise.
     pub(in super::super) fn only_reads(&self, wanted: &str) -> bool {
         let mut only = true;

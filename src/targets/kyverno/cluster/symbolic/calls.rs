@@ -98,8 +98,15 @@ impl Look {
                     seen.abs = value;
                 }
             }
-            _ if map.at.is_empty() => {}
-            _ => seen.fail("it looks up a key that is not a literal"),
+            _ => match map.literals.as_slice() {
+                [Json::Object(fields)] if map.at.is_empty() => {
+                    let keys = fields.keys().map(|key| Json::from(key.as_str())).collect();
+                    seen.compare_values(How::Equal, &key.abs, &Abs { literals: keys, ..Abs::default() });
+                    let values = fields.values().filter(|_| !only_presence).cloned();
+                    values.for_each(|value| seen.abs = std::mem::take(&mut seen.abs).or(Abs::literal(value)));
+                }
+                _ => seen.fail("it looks up a key that is not a literal"),
+            },
         }
         seen
     }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
-use super::look::{Look, closed_here};
+use super::look::{Here, Look, closed_here};
 use crate::cel::policy::Request;
-use crate::symbolic::{Answer, How, Reads, Seen, Statement, Subject, Truth, Unproven};
+use crate::symbolic::{Abs, Answer, How, Reads, Seen, Shape, Statement, Subject, Truth, Unproven};
 use crate::targets::kyverno::cluster::judge::variables;
 use crate::targets::kyverno::cluster::mutate::show;
 use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
@@ -111,21 +111,7 @@ impl<'a> Conditions<'a> {
             let truth = self.truth(inner, rule)?;
             return Ok(if wanted { truth.not() } else { truth });
         }
-        let mut seen = Seen::default();
-        for query in condition.queries() {
-            let mut part = Look::default().judged(query, &closed_here());
-            part.compare(
-                How::Any,
-                &Look::default().at(query, &closed_here()).abs,
-                std::slice::from_ref(condition.value()),
-            );
-            let is_truth = condition.wanted_truth() == Some(true) && condition.query().is_some_and(Query::is_truth);
-            if !is_truth {
-                part.over = part.over.each(crate::symbolic::Shape::within);
-            }
-            seen.takes(&part);
-            seen.over = part.over;
-        }
+        let seen = asked(condition, &closed_here());
         self.statement(Asked::Condition(condition), seen, rule)
     }
 
@@ -146,13 +132,28 @@ impl<'a> Conditions<'a> {
         Ok(truth)
     }
 
+    /// Takes over the texts that may be a subject's name.
+    fn mention(&mut self, asked: Asked<'a>) -> Result<(), String> {
+        for query in asked.queries() {
+            query.texts(&mut self.mentioned);
+            if let Some(name) = query.tells_names_apart().filter(|_| query.asks_who()) {
+                return Err(format!("`{name}` is not understood for all subjects"));
+            }
+        }
+        if let Asked::Condition(condition) = asked {
+            let text = condition.value().as_str().filter(|text| !text.is_empty());
+            self.mentioned.extend(text.map(str::to_owned));
+        }
+        Ok(())
+    }
+
     fn statement(&mut self, asked: Asked<'a>, seen: Seen, rule: &str) -> Result<Truth, Unproven> {
         let unproven = |why: &str| Unproven::new(rule, why);
         if let Some(flaw) = &seen.flaw {
             return Err(unproven(flaw));
         }
         if seen.reads == Reads::default() {
-            asked.queries().into_iter().for_each(|query| query.texts(&mut self.mentioned));
+            self.mention(asked).map_err(|why| unproven(&why))?;
             self.closed.push(asked);
             let holds = asked.holds(&self.shown).map_err(|problem| unproven(&told(&problem)))?;
             return Ok(Truth::Constant(holds));
@@ -160,12 +161,45 @@ impl<'a> Conditions<'a> {
         let Some(polarity) = seen.over.polarity() else {
             return Err(unproven("it is not seen to ask the same of every container, volume and item"));
         };
-        self.depends_on_subject |= asked.queries().into_iter().any(Query::asks_who);
+        if asked.queries().into_iter().any(Query::asks_who) {
+            self.mention(asked).map_err(|why| unproven(&why))?;
+            self.depends_on_subject = true;
+        }
         self.statements.push(Statement { rule: rule.to_owned(), reads: seen.reads });
         self.asked.push((asked, !polarity));
         let truth = Truth::Statement(self.statements.len() - 1);
         Ok(if polarity { truth } else { truth.not() })
     }
+}
+
+/// What a condition asks of a pod.
+pub(super) fn asked(condition: &Condition, here: &Here) -> Seen {
+    condition.query().map_or_else(|| in_a_text(condition, here), |query| compared(query, condition, here))
+}
+
+/// An expression that is compared with the condition's value.
+fn compared(query: &Query, condition: &Condition, here: &Here) -> Seen {
+    if condition.wanted_truth() == Some(true) && query.is_truth() {
+        return Look::default().judged(query, here);
+    }
+    let mut seen = Look::default().at_value(query, here);
+    seen.over = seen.over.each(Shape::within);
+    let value = Seen::of(Abs::literal(condition.value().clone()));
+    seen.compare_values(How::Equal, &seen.abs.clone(), &value.abs);
+    seen
+}
+
+/// Expressions in the midst of a text, which must not be about the pod.
+fn in_a_text(condition: &Condition, here: &Here) -> Seen {
+    let mut all = Seen::default();
+    for query in condition.queries() {
+        let seen = Look::default().at_value(query, here);
+        all.takes(&seen);
+        if seen.abs.is_of_pod() || query.asks_who() {
+            all.fail("it compares a text with parts of the pod in it, or with who asks");
+        }
+    }
+    all
 }
 
 impl<'a> Asked<'a> {

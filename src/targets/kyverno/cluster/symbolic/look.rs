@@ -57,7 +57,7 @@ impl Look {
             },
             Query::Field(name) => Seen::of(field(name, here)),
             Query::Index(_) => match here {
-                Here::At(abs) if abs.at.is_empty() => Seen::default(),
+                Here::At(abs) if !abs.is_of_pod() => Seen::of(abs.item()),
                 _ => Seen::flawed("it picks elements by their position"),
             },
             Query::Literal(value) => Seen::of(Abs::literal(whole(value))),

@@ -3,7 +3,7 @@
 
 use super::look::{Here, Look, whole};
 use crate::symbolic::{Abs, Constant, How, Seen, Shape, Unit};
-use crate::targets::kyverno::cluster::query::Query;
+use crate::targets::kyverno::cluster::query::{Comparison, Query};
 
 /// Whether the names on the one side are all, or none of them, among those on the other side, if that is what a comparison
 /// of lengths says; both are for-alls over the elements whose names they are.
@@ -98,9 +98,41 @@ fn annotated(query: &Query) -> Option<(String, Vec<&Query>)> {
     let begins = matches!(starts, Query::Call(name, args) if name == "starts_with"
         && args.as_slice() == [Query::Field(trimmed_key.clone()), Query::Literal(prefix.clone())]);
     let only_value = conditions.iter().all(|condition| condition.only_reads(value.as_str().unwrap_or_default()));
-    let is_so = items == "items" && trim == "trim_prefix" && **current == Query::Current && begins && only_value;
+    let only_compares = conditions.iter().all(|condition| compares(condition));
+    let is_so = items == "items"
+        && trim == "trim_prefix"
+        && **current == Query::Current
+        && begins
+        && only_value
+        && only_compares;
     let key_is_key = key.as_str() == Some(trimmed_key) && key != value;
     (is_so && key_is_key && annotations.is_annotations()).then(|| Some((prefix.as_str()?.to_owned(), conditions)))?
+}
+
+/// Whether a condition compares the value with literals, and does nothing else with it.
+fn compares(condition: &Query) -> bool {
+    let is_literal = |query: &Query| match query {
+        Query::List(items) => items.iter().all(|item| matches!(item, Query::Literal(_))),
+        query => matches!(query, Query::Literal(_)),
+    };
+    let is_value = |query: &Query| match query {
+        Query::Or(value, default) => matches!(value.as_ref(), Query::Field(_)) && is_literal(default),
+        query => matches!(query, Query::Field(_)),
+    };
+    let is_compared = |one: &Query, other: &Query| is_value(one) && is_literal(other);
+    match condition {
+        Query::Not(inner) => compares(inner),
+        Query::And(left, right) | Query::Or(left, right) => compares(left) && compares(right),
+        Query::Compare(Comparison::Equal | Comparison::Unequal, left, right) => {
+            is_compared(left, right) || is_compared(right, left)
+        }
+        Query::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
+            ("contains", [list, value]) => is_compared(value, list),
+            ("starts_with", [value, text]) => is_compared(value, text),
+            _ => false,
+        },
+        query => matches!(query, Query::Literal(_)) || is_value(query),
+    }
 }
 
 fn conjuncts(query: &Query) -> Vec<&Query> {

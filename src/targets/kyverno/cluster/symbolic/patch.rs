@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::conditions::asked;
 use super::look::{Here, Look, closed_here};
 use crate::symbolic::{Abs, Named, Reads, Seen, Shape, Unit};
 use crate::targets::kyverno::cluster::mutate::{Loop, Mutation};
@@ -35,8 +36,9 @@ fn of_loop(each: &Loop) -> Result<Vec<Reads>, String> {
     };
     let here = Here::Top { element: Some(list.abs.item()) };
     let mut all = Reads::default();
-    for query in each.preconditions().queries() {
-        join(&mut all, &of_element(Look::default().judged(query, &here))?);
+    let preconditions = each.preconditions();
+    for condition in preconditions.any().into_iter().flatten().chain(preconditions.all()) {
+        join(&mut all, &of_element(asked(condition, &here))?);
     }
     for piece in of_patch(each.patch(), &here, Some(path))? {
         join(&mut all, &piece);
@@ -70,12 +72,13 @@ fn of_operation(
     }
     let mut reads = Reads::default();
     let value = operation.get("value").unwrap_or(&Json::Null).to_string();
-    let mut copied = BTreeSet::new();
+    let (mut copied, mut is_made) = (BTreeSet::new(), false);
     for query in in_text(&value, queries)? {
         let mut seen = Look::default().at(query, here);
         let abs = std::mem::take(&mut seen.abs);
         let written = Abs { made: None, ..abs.clone() };
         seen.consume(&written);
+        is_made |= abs.made.is_some() && !abs.is_names();
         if abs.is_of_pod() {
             copied.extend(seen.reads.units.iter().cloned());
         }
@@ -88,6 +91,10 @@ fn of_operation(
             }
             if copied.iter().any(|from| *from != unit) {
                 return Err("it copies a part of the pod to another".to_owned());
+            }
+            // Names of capabilities are looked at one by one, before and after.
+            if is_made && unit != Unit::context("capabilities") {
+                return Err("it writes what a function makes of the pod".to_owned());
             }
             reads.units.insert(unit);
         }

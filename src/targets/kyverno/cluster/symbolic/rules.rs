@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
 
-use super::conditions::Conditions;
-use super::look::{Look, closed_here};
+use super::conditions::{Conditions, asked};
+use super::look::closed_here;
 use super::patch::pieces;
 use super::{Asker, is_about, place};
 use crate::cel::policy::Surroundings;
 use crate::symbolic::{
-    Answer, At, Node, Oracle, Reads, Seen, Shape, Stage, Statement, Step, Subject, Travelling, Truth, Unproven, merged,
+    Answer, At, Node, Oracle, Reads, Shape, Stage, Statement, Step, Subject, Travelling, Truth, Unproven, merged,
 };
 use crate::targets::cel_policies::stored::as_stored;
 use crate::targets::kyverno::cluster::mutate::Mutation;
@@ -55,12 +55,7 @@ fn guards<'a>(preconditions: &'a Preconditions, pieces: &mut [Reads]) -> Vec<&'a
     let [piece] = pieces else { return Vec::new() };
     let mut guards = Vec::new();
     for condition in preconditions.all() {
-        let mut seen = Seen::default();
-        for query in condition.queries() {
-            let part = Look::default().judged(query, &closed_here());
-            seen.takes(&part);
-            seen.over = seen.over.join(part.over, Shape::and);
-        }
+        let seen = asked(condition, &closed_here());
         let is_about_it = !seen.reads.units.is_empty() && seen.reads.units.is_subset(&piece.units);
         if is_about_it && seen.flaw.is_none() && !seen.reads.parents && seen.over.elements == Shape::Free {
             piece.constants.extend(seen.reads.constants);
