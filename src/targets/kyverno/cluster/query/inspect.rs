@@ -75,6 +75,19 @@ impl Query {
         asks
     }
 
+    /// Whether it looks at nothing but the request's namespace.
+    pub(in super::super) fn is_of_namespace_alone(&self) -> bool {
+        match self {
+            Self::Literal(_) => true,
+            Self::Not(inner) => inner.is_of_namespace_alone(),
+            Self::And(left, right) | Self::Or(left, right) | Self::Compare(_, left, right) => {
+                left.is_of_namespace_alone() && right.is_of_namespace_alone()
+            }
+            Self::List(parts) | Self::Call(_, parts) => parts.iter().all(Self::is_of_namespace_alone),
+            other => other.path().is_some_and(|path| path == ["request", "namespace"]),
+        }
+    }
+
     /// Whether the only name in it is this one, and the value at hand is not looked at otherwise.
     pub(in super::super) fn only_reads(&self, wanted: &str) -> bool {
         let mut only = true;
