@@ -1,5 +1,8 @@
 //! A target's documents beside the policies of a cluster, class by class.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -29,8 +32,24 @@ pub fn against_policies(
     terms: Terms,
 ) -> Vec<ClassProof> {
     let classes = classes(cluster, namespaces, &|namespace| decider.situations(namespace));
-    let of_class = |class: Class| ClassProof { proof: of_class(cluster, decider, terms, &class), class };
-    classes.into_par_iter().map(of_class).collect()
+    let of_class = |class: Class| {
+        let proof = of_class(cluster, decider, terms, &class);
+        ClassProof { proof: proof.for_all_of(&class), class }
+    };
+    hardest_first(classes, |class| class.usable.len(), of_class)
+}
+
+/// Proofs of classes in their order, those begun first that are the hardest.
+pub(super) fn hardest_first(
+    classes: Vec<Class>,
+    hardness: impl Fn(&Class) -> usize,
+    prove: impl Fn(Class) -> ClassProof + Sync,
+) -> Vec<ClassProof> {
+    let mut numbered: Vec<(usize, Class)> = classes.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(_, class)| Reverse(hardness(class)));
+    let proofs = numbered.into_par_iter().with_max_len(1).map(|(at, class)| (at, prove(class)));
+    let proofs: BTreeMap<usize, ClassProof> = proofs.collect();
+    proofs.into_values().collect()
 }
 
 fn of_class(cluster: &Cluster, decider: &dyn Decider, terms: Terms, class: &Class) -> Proof {

@@ -1,16 +1,17 @@
 //! Two sets of rules beside each other, class by class: the policies of two clusters, a target's documents, a level.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde_json::Value;
 
+use super::against::hardest_first;
 use super::{
     ClassProof, Compares, Difference, Place, Proof, Question, Replay, UsablePolicies, classes, prove, request,
 };
 use crate::cluster::Cluster;
 use crate::modern;
-use crate::rbac::PolicySet;
+use crate::rbac::{Mentioned, PolicySet};
 use crate::report::decision::{Decision, Word};
 use crate::requests::PodRequest;
 use crate::symbolic::{Side, Situations, Subject, Unproven};
@@ -110,15 +111,16 @@ fn by_documents(decider: &dyn Decider, request: &PodRequest) -> Said {
 /// Compares two sets of rules for every class of subjects whom one of them tells apart. `Stricter` is said of the second.
 pub fn between(first: Rules<'_>, second: Rules<'_>, namespaces: &[Value], target_minor: u8) -> Vec<ClassProof> {
     let together = |namespace: &str| -> Option<Box<dyn Situations + '_>> {
-        let read = [first, second].iter().filter_map(|rules| rules.situations(namespace)).collect();
-        Some(Box::new(Together { second: second.cluster, read }))
+        let read: Vec<_> = [first, second].iter().filter_map(|rules| rules.situations(namespace)).collect();
+        let expected = [first, second].iter().filter(|rules| rules.documents.is_some()).count();
+        Some(Box::new(Together { second: second.cluster, is_whole: read.len() == expected, read }))
     };
     let classes = classes(first.cluster, namespaces, &together);
     let of_class = |class: super::Class| {
         let proof = of_subject(first, second, &class.subject, target_minor);
-        ClassProof { class, proof }
+        ClassProof { proof: proof.for_all_of(&class), class }
     };
-    classes.into_par_iter().map(of_class).collect()
+    hardest_first(classes, |class| class.usable.len(), of_class)
 }
 
 fn of_subject(first: Rules<'_>, second: Rules<'_>, subject: &Subject, target_minor: u8) -> Proof {
@@ -164,6 +166,8 @@ fn difference(one: &Said, other: &Said, compares: Compares) -> Option<Difference
 /// Whom the second set of rules, and documents on both sides, tell apart.
 struct Together<'a> {
     second: &'a Cluster,
+    /// Whether all documents could be read.
+    is_whole: bool,
     read: Vec<Box<dyn Situations + 'a>>,
 }
 
@@ -177,14 +181,33 @@ impl Situations for Together<'_> {
         parts.flat_map(|part| part.len().to_be_bytes().into_iter().chain(part)).collect()
     }
 
-    fn mentioned(&self) -> std::collections::BTreeSet<String> {
-        let mentioned = self.second.rbac().mentioned();
-        let accounts = mentioned.service_accounts.iter();
-        let accounts = accounts.flat_map(|(namespace, name)| {
-            [(*name).to_owned(), (*namespace).to_owned(), format!("system:serviceaccount:{namespace}:{name}")]
-        });
-        let plain = mentioned.users.iter().chain(&mentioned.groups).chain(&mentioned.namespaces);
-        let own = plain.map(|name| (*name).to_owned()).chain(accounts);
-        own.chain(self.read.iter().flat_map(|situations| situations.mentioned())).collect()
+    fn mentioned(&self) -> BTreeSet<String> {
+        let read = self.read.iter().flat_map(|situations| situations.mentioned());
+        names(&self.second.rbac().mentioned()).chain(read).collect()
     }
+
+    fn doubt(&self) -> Option<Unproven> {
+        self.read.iter().find_map(|situations| situations.doubt())
+    }
+
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let read: Option<Vec<_>> = self.read.iter().map(|situations| situations.left_open(namespace)).collect();
+        let read: BTreeSet<String> = read?.into_iter().flatten().collect();
+        let granted = self.second.rbac().mentioned_in(|place| place == namespace || read.contains(place));
+        self.is_whole.then(|| names(&granted).chain(read.iter().cloned()).collect())
+    }
+
+    fn is_for(&self, namespace: &str) -> bool {
+        self.is_whole && self.read.iter().all(|situations| situations.is_for(namespace))
+    }
+}
+
+/// All names that grants mention, by themselves and as users.
+fn names(mentioned: &Mentioned<'_>) -> impl Iterator<Item = String> + use<> {
+    let accounts = mentioned.service_accounts.iter();
+    let accounts = accounts.flat_map(|(namespace, name)| {
+        [(*name).to_owned(), (*namespace).to_owned(), format!("system:serviceaccount:{namespace}:{name}")]
+    });
+    let plain = mentioned.users.iter().chain(&mentioned.groups).chain(&mentioned.namespaces);
+    plain.map(|name| (*name).to_owned()).chain(accounts).collect::<Vec<String>>().into_iter()
 }

@@ -7,11 +7,22 @@ pub(super) struct Bits(Box<[u64]>);
 impl Bits {
     /// All numbers below `length`, or none.
     pub fn new(length: usize, all: bool) -> Self {
-        let mut bits = Self(vec![0; length.div_ceil(64)].into());
-        if all {
-            (0..length).for_each(|at| bits.set(at, true));
+        let mut bits = Self(vec![if all { u64::MAX } else { 0 }; length.div_ceil(64)].into());
+        if let (Some(last), 1.., true) = (bits.0.last_mut(), length % 64, all) {
+            *last = (1 << (length % 64)) - 1;
         }
         bits
+    }
+
+    /// Adds what is not in the other, of the numbers that `all` holds.
+    pub fn add_missing(&mut self, other: &Self, all: &Self) {
+        let words = self.0.iter_mut().zip(other.0.iter().zip(&all.0));
+        words.for_each(|(own, (other, all))| *own |= all & !other);
+    }
+
+    /// Takes away the numbers of a range.
+    pub fn clear(&mut self, range: std::ops::Range<usize>) {
+        range.for_each(|at| self.set(at, false));
     }
 
     pub fn get(&self, at: usize) -> bool {

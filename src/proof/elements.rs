@@ -8,7 +8,7 @@ use crate::symbolic::Unit;
 
 /// The elements in the order of how much they say.
 fn sorted(mut elements: Vec<Element>) -> Vec<Element> {
-    elements.sort_by_key(|element| element.edits.iter().map(|(_, value)| weight(value)).sum::<usize>());
+    elements.sort_by_cached_key(|element| element.edits.iter().map(|(_, value)| weight(value)).sum::<usize>());
     elements
 }
 
@@ -53,7 +53,9 @@ pub(super) fn rows(units: &[Unit], values: &Values) -> Result<Vec<Row>, String> 
             Row { edits, lists: lists.into_iter().map(|(unit, _)| unit).collect() }
         })
         .collect();
-    rows.sort_by_key(|row| row.edits.iter().map(|(_, value)| weight(value)).sum::<usize>() + 10 * row.lists.len());
+    rows.sort_by_cached_key(|row| {
+        row.edits.iter().map(|(_, value)| weight(value)).sum::<usize>() + 10 * row.lists.len()
+    });
     Ok(rows)
 }
 

@@ -31,6 +31,10 @@ pub(super) struct Facet {
     pub width: usize,
     /// The bits that stand for something: the API server takes it.
     pub valid: Bits,
+    /// All bits.
+    pub all: Bits,
+    /// The table of what nothing makes true.
+    pub nowhere: Bits,
 }
 
 /// A choice for the units of the pod itself.
@@ -121,7 +125,8 @@ impl Facet {
         }
         let lists = of(|unit| matches!(unit, Unit::Pod(_))).into_iter();
         groups.extend(lists.filter_map(|unit| Some((Kind::Item(unit.clone()), items(&unit, values)?))));
-        let mut facet = Self { units, rows, groups: Vec::new(), width: 0, valid: Bits::new(0, false) };
+        let none = || Bits::new(0, false);
+        let mut facet = Self { units, rows, groups: Vec::new(), width: 0, valid: none(), all: none(), nowhere: none() };
         let sound = |assembly: &Assembly| is_valid(&assembly.pod(place), target_minor);
         facet.keep_valid_rows(&sound);
         let mut unsound: Vec<usize> = Vec::new();
@@ -148,7 +153,15 @@ impl Facet {
                 facet.valid.set(row * facet.width + bit, false);
             }
         }
+        facet.settle();
         Ok(facet)
+    }
+
+    /// Works out what follows from which bits stand for something.
+    pub fn settle(&mut self) {
+        self.all = Bits::new(self.size(), true);
+        self.nowhere = Bits::new(self.size(), false);
+        self.nowhere.add_missing(&self.valid, &self.all);
     }
 
     /// Init containers are as sound as containers; gives their bits that stand for nothing.

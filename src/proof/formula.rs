@@ -57,10 +57,10 @@ impl<'a> Formulas<'a> {
     /// The node of a table of a facet, which is in normal form.
     pub fn atom(&mut self, facet: usize, table: Bits) -> Node {
         let Some(of) = self.facets.get(facet) else { return self.constant(true) };
-        if table == Bits::new(of.size(), true) {
+        if table == of.all {
             return self.constant(true);
         }
-        if table == of.nowhere() {
+        if table == of.nowhere {
             return self.constant(false);
         }
         let tables = self.tables.get_mut(facet);
@@ -164,7 +164,7 @@ impl<'a> Formulas<'a> {
                 both.intersect(table);
                 let facet = self.facets.get(atom.0)?;
                 facet.normalise(&mut both);
-                (both == facet.nowhere()).then_some(false)
+                (both == facet.nowhere).then_some(false)
             }
             Form::All(inner) => {
                 let mut all_true = true;

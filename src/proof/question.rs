@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::assembly::Place;
+use super::subjects::Class;
 use crate::relation::Relation;
 use crate::symbolic::{Side, Unproven};
 
@@ -77,6 +78,14 @@ impl Proof {
     /// Nothing is claimed, for this reason.
     pub fn unproven(reason: Unproven) -> Self {
         Self { relation: Relation::Unproven, pods_equal: None, reasons: vec![reason], witnesses: Vec::new() }
+    }
+
+    /// What may be claimed of a class of which this is proved for one.
+    pub(super) fn for_all_of(mut self, class: &Class) -> Self {
+        if let Some(doubt) = class.doubt.clone().filter(|_| self.relation != Relation::Unproven) {
+            self.claim_no_more_than_found(doubt);
+        }
+        self
     }
 
     /// What is not found may be there: only the witnesses count.

@@ -224,7 +224,11 @@ impl<'a> Oracle for Questions<'a, '_> {
         let facets: &'a [Facet] = self.formulas.facets();
         let side = self.side;
         let rule = || side.statements().get(statement).map(|it| it.rule.clone()).unwrap_or_default();
-        let of = facets.get(facet).ok_or_else(|| Unproven::new(rule(), "it reads nothing"))?;
+        let reads = side.statements().get(statement).map(|it| &it.reads);
+        // What nobody was expected to ask for has no cells.
+        let is_expected = reads.is_some_and(|reads| reads.parents || !reads.units.is_empty());
+        let of = facets.get(facet).filter(|_| is_expected);
+        let of = of.ok_or_else(|| Unproven::new(rule(), "it reads nothing"))?;
         let all = self.of_statement.iter().enumerate();
         let alike: Vec<usize> = all.filter(|(_, own)| own.0 == facet && own.1 == scope).map(|(at, _)| at).collect();
         let scope = scope.at_the_beginning(&key.1, side.steps(), of);
@@ -242,6 +246,9 @@ impl<'a> Oracle for Questions<'a, '_> {
     }
 
     fn step(&mut self, at: At, step: usize, given: Node) -> Result<(At, Node), Unproven> {
+        if let Some(of) = self.side.steps().get(step).filter(|of| of.pieces.is_empty()) {
+            return Err(Unproven::new(of.rule.clone(), "it writes nothing"));
+        }
         let mut state = self.states.get(at.0).cloned().unwrap_or_default();
         let mut succeeds = vec![self.formulas.constant(true)];
         for facet in self.of_step.get(step).cloned().unwrap_or_default() {

@@ -301,29 +301,23 @@ impl Facet {
     /// The normal form of a table: under a row that lacks what a pod needs nothing holds, and nothing of an element holds
     /// of which a slot has no state left. Bits that stand for nothing are set.
     pub fn normalise(&self, table: &mut Bits) {
+        table.intersect(&self.valid);
         for row in 0..self.rows.len() {
-            let holds = |bit: usize| self.valid.get(bit) && table.get(bit);
-            let alive = |element: &Element| element.slots().all(|mut bits| bits.any(|bit| holds(self.bit(row, bit))));
-            let needed = self.groups.iter().filter(|group| is_needed(self, row, &group.kind));
-            let row_lives = needed.into_iter().all(|group| group.elements.iter().any(alive));
-            let elements = self.groups.iter().flat_map(|group| &group.elements);
-            let dead = elements.filter(|element| !row_lives || !alive(element));
-            let dead: Vec<usize> = dead.flat_map(|element| element.first..element.first + element.bits()).collect();
-            for bit in dead {
-                table.set(self.bit(row, bit), false);
-            }
-            for bit in row * self.width..(row + 1) * self.width {
-                if !self.valid.get(bit) {
-                    table.set(bit, true);
+            for element in self.groups.iter().flat_map(|group| &group.elements).filter(|it| !it.names.is_empty()) {
+                if !self.is_alive(row, element, table) {
+                    table.clear(self.bit(row, element.first)..self.bit(row, element.first + element.bits()));
                 }
             }
+            let mut needed = self.groups.iter().filter(|group| is_needed(self, row, &group.kind));
+            if !needed.all(|group| group.elements.iter().any(|element| self.is_alive(row, element, table))) {
+                table.clear(self.bit(row, 0)..self.bit(row, self.width));
+            }
         }
+        table.add_missing(&self.valid, &self.all);
     }
 
-    /// The table of what nothing makes true.
-    pub fn nowhere(&self) -> Bits {
-        let mut table = Bits::new(self.size(), false);
-        self.normalise(&mut table);
-        table
+    /// Whether every slot of an element has a state left in a table.
+    fn is_alive(&self, row: usize, element: &Element, table: &Bits) -> bool {
+        element.slots().all(|mut bits| bits.any(|bit| table.get(self.bit(row, bit))))
     }
 }

@@ -211,8 +211,13 @@ impl Rbac {
 
     /// Everybody and everywhere that some grant names.
     pub fn mentioned(&self) -> Mentioned<'_> {
+        self.mentioned_in(|_| true)
+    }
+
+    /// The same for the grants everywhere and those in some namespaces.
+    pub fn mentioned_in(&self, counts: impl Fn(&str) -> bool) -> Mentioned<'_> {
         let mut mentioned = Mentioned::default();
-        for grant in &self.grants {
+        for grant in self.grants.iter().filter(|grant| grant.namespace.as_deref().is_none_or(&counts)) {
             mentioned.namespaces.extend(grant.namespace.as_deref());
             mentioned.namespaces.extend(grant.subject.as_accounts_of_namespace());
             match (&grant.subject, grant.subject.as_service_account()) {

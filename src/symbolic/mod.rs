@@ -78,6 +78,18 @@ pub struct Statement {
     pub reads: Reads,
 }
 
+/// Forgets what statements read that are not among those which are ever asked for: nobody has to tell their cells apart.
+pub(crate) fn forget_unasked(statements: &mut [Statement], asked: &BTreeSet<usize>) {
+    let unasked = statements.iter_mut().enumerate().filter(|(at, _)| !asked.contains(at));
+    unasked.for_each(|(_, statement)| statement.reads = Reads::default());
+}
+
+/// The same for steps that are never taken.
+pub(crate) fn forget_untaken(steps: &mut [Step], taken: &BTreeSet<usize>) {
+    let untaken = steps.iter_mut().enumerate().filter(|(at, _)| !taken.contains(at));
+    untaken.for_each(|(_, step)| step.pieces.clear());
+}
+
 /// Something that changes pods. Units within a piece may depend on each other; pieces do not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -155,7 +167,7 @@ pub trait Oracle {
 }
 
 /// A class of subjects, by one of them: who creates a pod, where, and as which service account it runs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Subject {
     /// The pod's namespace.
     pub namespace: String,
@@ -173,6 +185,36 @@ pub trait Situations {
     fn of(&self, subject: &Subject) -> Vec<u8>;
     /// Names in the documents that may be a subject's.
     fn mentioned(&self) -> BTreeSet<String>;
+    /// Those of them that may matter in a namespace, with the namespaces whose grants are asked for there; `None` if any
+    /// name and any grant may.
+    fn left_open(&self, _namespace: &str) -> Option<BTreeSet<String>> {
+        None
+    }
+    /// Whether it tells as much of another namespace as what is read for that one.
+    fn is_for(&self, _namespace: &str) -> bool {
+        false
+    }
+    /// Why subjects may be told apart that are not here.
+    fn doubt(&self) -> Option<Unproven> {
+        None
+    }
+}
+
+/// Documents of which it is not understood who they are about.
+pub(crate) struct Unclear(pub Unproven);
+
+impl Situations for Unclear {
+    fn of(&self, _subject: &Subject) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn mentioned(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    fn doubt(&self) -> Option<Unproven> {
+        Some(self.0.clone())
+    }
 }
 
 impl Subject {

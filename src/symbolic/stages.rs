@@ -38,6 +38,14 @@ pub trait Stage {
     fn mentioned(&self) -> BTreeSet<String> {
         BTreeSet::new()
     }
+    /// Those that may matter, see [`Situations::left_open`].
+    fn left_open(&self, _namespace: &str) -> Option<BTreeSet<String>> {
+        Some(self.mentioned())
+    }
+    /// Whether it is the same in another namespace, see [`Situations::is_for`].
+    fn is_for(&self, _namespace: &str) -> bool {
+        false
+    }
 }
 
 /// Stages, one behind the other.
@@ -48,12 +56,27 @@ pub struct Stages<'a> {
     statements: Vec<Statement>,
     steps: Vec<Step>,
     view: fn(Value) -> Value,
+    /// Other namespaces have the same stages.
+    are_everywhere: bool,
 }
 
 impl<'a> Stages<'a> {
     /// No stage: everything is admitted. `view` is how the first one sees a pod.
     pub fn new(view: fn(Value) -> Value) -> Self {
-        Self { stages: Vec::new(), starts: Vec::new(), statements: Vec::new(), steps: Vec::new(), view }
+        Self {
+            stages: Vec::new(),
+            starts: Vec::new(),
+            statements: Vec::new(),
+            steps: Vec::new(),
+            view,
+            are_everywhere: false,
+        }
+    }
+
+    /// Whether other namespaces have the same stages.
+    #[must_use]
+    pub fn everywhere(self, are_everywhere: bool) -> Self {
+        Self { are_everywhere, ..self }
     }
 
     /// With one more stage behind the others.
@@ -128,6 +151,15 @@ impl Situations for Stages<'_> {
 
     fn mentioned(&self) -> BTreeSet<String> {
         self.stages.iter().flat_map(|stage| stage.mentioned()).collect()
+    }
+
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let open: Option<Vec<BTreeSet<String>>> = self.stages.iter().map(|stage| stage.left_open(namespace)).collect();
+        Some(open?.into_iter().flatten().collect())
+    }
+
+    fn is_for(&self, namespace: &str) -> bool {
+        self.are_everywhere && self.stages.iter().all(|stage| stage.is_for(namespace))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Conditions on pods, in terms of statements.
 
+use std::collections::BTreeSet;
+
 use super::{At, Node, Oracle, Unproven};
 
 /// A condition on pods, in terms of statements.
@@ -43,6 +45,16 @@ impl Truth {
             }
         }
         if kept.is_empty() { Self::Constant(false) } else { Self::Any(kept) }
+    }
+
+    /// Adds the statements that it is made of.
+    pub fn statements(&self, into: &mut BTreeSet<usize>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Statement(statement) => drop(into.insert(*statement)),
+            Self::Not(inner) => inner.statements(into),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.statements(into)),
+        }
     }
 
     /// The formula at a state.

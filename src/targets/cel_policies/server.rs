@@ -81,6 +81,10 @@ impl Stage for Server {
         Ok(Some(prepared))
     }
 
+    fn is_for(&self, _namespace: &str) -> bool {
+        true
+    }
+
     fn travel(&self, pods: Vec<Travelling>, oracle: &mut dyn Oracle) -> Result<Vec<Travelling>, Unproven> {
         let mut out = Vec::new();
         for (given, at) in pods {

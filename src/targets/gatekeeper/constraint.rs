@@ -1,5 +1,7 @@
 //! Constraints, read back: which requests they look at, with which parameters, and what a violation does.
 
+use std::collections::BTreeSet;
+
 use regorus::Value as RegoValue;
 use serde_json::{Map, Value};
 
@@ -57,9 +59,37 @@ impl Constraint {
         Ok(Self { action, matches, document, name })
     }
 
+    /// The texts in the parameters' grants that count in a namespace, and the parts of service accounts' names; `None` if
+    /// these are not the parameters of this project's template.
+    pub(super) fn granted_in(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for policy in self.document.pointer("/spec/parameters/policies")?.as_array()? {
+            for grant in policy.get("grants")?.as_array()? {
+                let namespaces = grant.get("namespaces").and_then(Value::as_array).filter(|list| !list.is_empty());
+                if namespaces.is_none_or(|list| list.iter().any(|name| name == namespace)) {
+                    texts(grant, &mut names);
+                }
+            }
+        }
+        let accounts = names.iter().filter_map(|name| name.strip_prefix("system:serviceaccount:"));
+        let parts: Vec<String> = accounts.flat_map(|account| account.split(':')).map(str::to_owned).collect();
+        names.extend(parts);
+        Some(names)
+    }
+
     /// The parameters, as Rego gets them.
     pub(super) fn rego_parameters(&self) -> RegoValue {
         self.document.pointer("/spec/parameters").cloned().map(RegoValue::from).unwrap_or_else(RegoValue::new_object)
+    }
+}
+
+/// Adds the texts in a value.
+fn texts(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if !text.is_empty() => drop(into.insert(text.clone())),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, into)),
+        Value::Object(fields) => fields.values().for_each(|field| texts(field, into)),
+        _ => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! A constraint with its template: what it says against a pod.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use regorus::Value as RegoValue;
@@ -61,6 +62,14 @@ impl Judge {
         match &self.engine {
             Engine::Rego(answers) => answers.situation(request, pod),
             Engine::Native(_) => None,
+        }
+    }
+
+    /// The names that the template of this project may compare with who asks in a namespace; `None` for another template.
+    pub(super) fn named_in(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        match &self.engine {
+            Engine::Rego(answers) if answers.asked().0.is_own() => self.constraint.granted_in(namespace),
+            _ => None,
         }
     }
 

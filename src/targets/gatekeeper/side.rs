@@ -335,4 +335,15 @@ impl Situations for Situation<'_> {
         names.retain(|name| !name.is_empty());
         names
     }
+
+    /// Who matches is told by the namespace, and what is said to them by the names that are granted something there.
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let constraints = self.documents.constraints.iter();
+        let names: Option<Vec<_>> = constraints.map(|judge| judge.named_in(namespace)).collect();
+        Some(names?.into_iter().flatten().collect())
+    }
+
+    fn is_for(&self, _namespace: &str) -> bool {
+        true
+    }
 }

@@ -21,7 +21,9 @@ pub(super) fn side<'a>(kyverno: &'a KyvernoPolicies<'a>, subject: &Subject) -> R
     let mutating = policies().with_mutating(concerned(kyverno.mutating(), subject)?)?;
     one_at_most("MutatingPolicy", &mutating.selected())?;
     let validating = policies().with_validating(concerned(kyverno.validating(), subject)?)?;
-    let mut stages = Stages::new(as_stored);
+    let of_namespaces = kyverno.mutating().iter().chain(kyverno.validating()).any(|policy| policy.namespace.is_some());
+    let are_everywhere = !of_namespaces && !kyverno.cluster().iter().any(ClusterPolicy::is_limited);
+    let mut stages = Stages::new(as_stored).everywhere(are_everywhere);
     stages.push(mutating);
     push_rules(kyverno, subject, &mut stages)?;
     stages.push(Server::new(kyverno.validates_pods()));

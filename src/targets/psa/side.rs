@@ -63,6 +63,14 @@ impl Situations for PsaSide<'_> {
     fn mentioned(&self) -> BTreeSet<String> {
         self.decider.named()
     }
+
+    fn left_open(&self, _namespace: &str) -> Option<BTreeSet<String>> {
+        Some(self.mentioned())
+    }
+
+    fn is_for(&self, _namespace: &str) -> bool {
+        true
+    }
 }
 
 impl Side for PsaSide<'_> {

@@ -10,7 +10,7 @@ use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
 use crate::rbac::Rbac;
-use crate::symbolic::{Side, Situations, Subject, Unproven};
+use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
 use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::cel_request;
@@ -81,7 +81,10 @@ impl Decider for NativePolicies<'_> {
     }
 
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        Some(Box::new(side(self, &somebody(namespace)).ok()?))
+        Some(match side(self, &somebody(namespace)) {
+            Ok(side) => Box::new(side),
+            Err(reason) => Box::new(Unclear(reason)),
+        })
     }
 }
 

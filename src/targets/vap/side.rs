@@ -15,7 +15,7 @@ pub(super) fn side<'a>(native: &'a NativePolicies<'a>, subject: &Subject) -> Res
     let mutating = policies().with_mutating(native.policies().mutating())?;
     let validating = policies().with_validating(native.policies().validating())?;
     let server = Server::new(native.validates_pods() && !mutating.steps().is_empty());
-    let mut stages = Stages::new(as_stored);
+    let mut stages = Stages::new(as_stored).everywhere(true);
     stages.push(mutating);
     stages.push(server);
     stages.push(validating);

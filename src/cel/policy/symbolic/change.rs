@@ -32,6 +32,30 @@ pub(super) enum Change {
 pub(super) type Choice = (String, Vec<Link>);
 
 impl Change {
+    /// Adds the statements that it may ask for, and the steps that it may take.
+    pub fn needs(&self, statements: &mut BTreeSet<usize>, steps: &mut BTreeSet<usize>) {
+        match self {
+            Self::Nothing => {}
+            Self::Step(step) => drop(steps.insert(*step)),
+            Self::Either { holds, is_false, yes, no } => {
+                [holds, is_false].into_iter().for_each(|truth| truth.statements(statements));
+                [(holds, yes), (is_false, no)].into_iter().for_each(|(given, change)| {
+                    if !matches!(given, Truth::Constant(false)) {
+                        change.needs(statements, steps);
+                    }
+                });
+            }
+            Self::ByValue(links) => {
+                for (Link { holds, is_false, .. }, change) in links {
+                    [holds, is_false].into_iter().for_each(|truth| truth.statements(statements));
+                    if !matches!(holds, Truth::Constant(false)) {
+                        change.needs(statements, steps);
+                    }
+                }
+            }
+        }
+    }
+
     /// Where pods are after the change. Pods of which it fails are denied, or stay as they are.
     pub fn take(
         &self,

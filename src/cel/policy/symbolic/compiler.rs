@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::evaluate::Patch;
 use super::look::Look;
-use super::subjects::{asks_who, mentions, tells_names_apart};
+use super::subjects::{asks_elsewhere, asks_who, mentions, tells_names_apart};
 use super::truth::Mode;
 use super::{Closed, SymbolicPolicies};
 use crate::cel::ast::Node;
@@ -155,6 +155,7 @@ impl<'a> Compiler<'_, 'a> {
             let pinned = self.pinned.clone();
             self.own.closed.push(Closed { run: self.run, node, bare: self.bare, pinned });
         }
+        self.own.asks_elsewhere |= asks_elsewhere(node, variables, &self.pinned);
         if asks_who(node, variables, &self.pinned)
             && let Some(name) = tells_names_apart(node, variables)
         {

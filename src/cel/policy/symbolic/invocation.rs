@@ -1,6 +1,6 @@
 //! What one run of a policy takes, in terms of statements and steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::SymbolicPolicies;
 use super::change::Change;
@@ -95,6 +95,12 @@ impl<'a> SymbolicPolicies<'a> {
 }
 
 impl Invocation {
+    /// Adds the statements that it may ask for, and the steps that it may take.
+    pub fn needs(&self, statements: &mut BTreeSet<usize>, steps: &mut BTreeSet<usize>) {
+        [&self.applies, &self.skips, &self.passes].into_iter().for_each(|truth| truth.statements(statements));
+        self.changes.iter().for_each(|change| change.needs(statements, steps));
+    }
+
     /// Where pods are after the run.
     pub fn change(&self, pods: Vec<Travelling>, oracle: &mut dyn Oracle) -> Result<Vec<Travelling>, Unproven> {
         let nothing = oracle.constant(false);

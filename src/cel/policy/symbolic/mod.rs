@@ -9,6 +9,7 @@ mod dialect;
 mod evaluate;
 mod invocation;
 mod look;
+mod open;
 mod patch;
 mod runs;
 mod stage;
@@ -22,7 +23,7 @@ use serde_json::Value as Json;
 use super::document::{Policy, text};
 use super::request::{Request, Surroundings};
 use crate::cel::ast::Node;
-use crate::symbolic::{Statement, Step, Subject, Truth, Unproven};
+use crate::symbolic::{Statement, Step, Subject, Truth, Unproven, forget_unasked, forget_untaken};
 use compiler::Asked;
 pub use dialect::Dialect;
 use evaluate::Patch;
@@ -50,6 +51,11 @@ pub struct SymbolicPolicies<'a> {
     mentioned: BTreeSet<String>,
     /// Some statement depends on who asks.
     depends_on_subject: bool,
+    /// Something may ask for grants in a namespace that is not written down.
+    asks_elsewhere: bool,
+    /// Other namespaces have the same policies with the same parameters, and nothing asks for more of a namespace than its
+    /// name.
+    is_everywhere: bool,
 }
 
 /// An expression that does not depend on the pod, in its run.
@@ -85,6 +91,8 @@ impl<'a> SymbolicPolicies<'a> {
             closed: Vec::new(),
             mentioned: BTreeSet::new(),
             depends_on_subject: false,
+            asks_elsewhere: false,
+            is_everywhere: true,
         }
     }
 
@@ -99,6 +107,7 @@ impl<'a> SymbolicPolicies<'a> {
                 self.mutating.push(invocation);
             }
         }
+        self.forget_what_is_not_needed();
         Ok(self)
     }
 
@@ -113,7 +122,17 @@ impl<'a> SymbolicPolicies<'a> {
                 self.validating.push(invocation);
             }
         }
+        self.forget_what_is_not_needed();
         Ok(self)
+    }
+
+    /// What a class is not asked does not count: of policies that it may not use, above all.
+    fn forget_what_is_not_needed(&mut self) {
+        let (mut asked, mut taken) = (BTreeSet::new(), BTreeSet::new());
+        let all = self.mutating.iter().chain(&self.validating);
+        all.for_each(|invocation| invocation.needs(&mut asked, &mut taken));
+        forget_unasked(&mut self.statements, &asked);
+        forget_untaken(&mut self.steps, &taken);
     }
 
     /// The names of the policies that are evaluated, in order; those that have several bindings several times.

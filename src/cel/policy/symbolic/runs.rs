@@ -27,6 +27,8 @@ impl<'a> SymbolicPolicies<'a> {
             let why = format!("the API server refuses it: {}", refusal.finding.message);
             return Err(Unproven::new(Self::rule(policy, &refusal.field), why));
         }
+        let has_params = policy.document.pointer("/spec/paramKind").is_some();
+        self.is_everywhere &= !policy.asks_namespace && !has_params && !selects_namespaces(policy);
         let unproven = |path: &str, why: &str| Unproven::new(Self::rule(policy, path), why);
         if policy.asks_namespace && self.surroundings.namespace_object.is_none() {
             let why = "a namespace that is not among the input may have any labels, and they decide";
@@ -86,6 +88,13 @@ impl<'a> SymbolicPolicies<'a> {
         let bindings = if bare { without } else { with_namespace };
         bindings.clone().with("object", Value::from_json(pod))
     }
+}
+
+/// Whether a policy or one of its bindings selects namespaces, be it by their name.
+fn selects_namespaces(policy: &Policy) -> bool {
+    let resources = policy.bindings.iter().filter_map(|binding| binding.pointer("/spec/matchResources"));
+    let mut all = [policy.constraints()].into_iter().chain(resources);
+    all.any(|constraints| constraints.get("namespaceSelector").is_some_and(|selector| !selector.is_null()))
 }
 
 /// Whether constraints depend on the pod itself.

@@ -67,6 +67,15 @@ impl Stage for SymbolicPolicies<'_> {
     fn mentioned(&self) -> BTreeSet<String> {
         self.mentioned.clone()
     }
+
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        self.open_names(namespace)
+    }
+
+    /// Branches that the class never takes may be others', but if they tell subjects apart that is known.
+    fn is_for(&self, _namespace: &str) -> bool {
+        self.is_everywhere && !self.depends_on_subject
+    }
 }
 
 impl SymbolicPolicies<'_> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::look::{Look, is_understood};
+use super::open::is_namespace;
 use crate::cel::ast::{Kind, Node};
 use crate::cel::{Value, Variables};
 
@@ -20,10 +21,13 @@ fn walk<'a>(
     while let Some(node) = open.pop() {
         node.walk(&mut |node| {
             visit(node);
-            let used =
-                Look::variable(node).filter(|name| !pinned.contains_key(&***name) && seen.insert((*name).clone()));
-            let programs = variables.iter().filter(|(name, _)| used.is_some_and(|used| **used == **name));
-            open.extend(programs.map(|(_, program)| program.node()));
+            if let Some(used) = Look::variable(node)
+                && !pinned.contains_key(&**used)
+                && seen.insert(used.clone())
+            {
+                let programs = variables.iter().filter(|(name, _)| **used == **name);
+                open.extend(programs.map(|(_, program)| program.node()));
+            }
         });
     }
 }
@@ -57,6 +61,22 @@ pub(super) fn mentions(node: &Node, variables: &Variables, into: &mut BTreeSet<S
         }
         _ => {}
     });
+}
+
+/// Whether an expression may ask for what is granted in a namespace that is neither the request's nor written down.
+pub(super) fn asks_elsewhere(node: &Node, variables: &Variables, pinned: &BTreeMap<String, Json>) -> bool {
+    let mut asks = false;
+    let is_told = |node: &Node| is_namespace(node) || matches!(node.kind, Kind::Literal(_));
+    walk(node, variables, pinned, &mut |node| {
+        if let Kind::Call(call) = &node.kind {
+            let place = match (&*call.name, call.args.as_slice()) {
+                ("namespace", [.., place]) | ("serviceAccount", [.., place, _]) => Some(place),
+                _ => None,
+            };
+            asks |= place.is_some_and(|place| !is_told(place));
+        }
+    });
+    asks
 }
 
 /// Functions that look for a text within another.

@@ -60,6 +60,11 @@ const CEL: [&str; 4] = ["expressions", "variables", "auditAnnotations", "generat
 type Misread = (String, String);
 
 impl ClusterPolicy {
+    /// Whether it is for one namespace alone.
+    pub(in super::super) fn is_limited(&self) -> bool {
+        self.namespace.is_some()
+    }
+
     /// The policy, if the document is one.
     pub fn read(document: &Json) -> Option<Self> {
         let (group, _) = text(document, "/apiVersion").split_once('/')?;

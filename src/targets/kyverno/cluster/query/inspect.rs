@@ -79,7 +79,9 @@ impl Query {
     pub(in super::super) fn tells_names_apart(&self) -> Option<String> {
         let mut found = None;
         self.walk(&mut |query| match query {
-            Self::Call(name, _) if !["keys", "starts_with", "ends_with", "contains"].contains(&name.as_str()) => found = Some(name.clone()),
+            Self::Call(name, _) if !["keys", "starts_with", "ends_with", "contains"].contains(&name.as_str()) => {
+                found = Some(name.clone())
+            }
             Self::Compare(how, ..) if !matches!(how, Comparison::Equal | Comparison::Unequal) => {
                 found = Some("<".to_owned());
             }
@@ -87,6 +89,19 @@ impl Query {
             _ => {}
         });
         found
+    }
+
+    /// Whether it looks at nothing but the request's namespace.
+    pub(in super::super) fn is_of_namespace_alone(&self) -> bool {
+        match self {
+            Self::Literal(_) => true,
+            Self::Not(inner) => inner.is_of_namespace_alone(),
+            Self::And(left, right) | Self::Or(left, right) | Self::Compare(_, left, right) => {
+                left.is_of_namespace_alone() && right.is_of_namespace_alone()
+            }
+            Self::List(parts) | Self::Call(_, parts) => parts.iter().all(Self::is_of_namespace_alone),
+            other => other.path().is_some_and(|path| path == ["request", "namespace"]),
+        }
     }
 
     /// Whether the only name in it is this one, and the value at hand is not looked at otherwise.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::look::{Here, Look, closed_here};
 use crate::cel::policy::Request;
-use crate::symbolic::{Abs, Answer, How, Reads, Seen, Shape, Statement, Subject, Truth, Unproven};
+use crate::symbolic::{Abs, Answer, How, Reads, Seen, Shape, Statement, Subject, Truth, Unproven, forget_unasked};
 use crate::targets::kyverno::cluster::judge::variables;
 use crate::targets::kyverno::cluster::mutate::show;
 use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
@@ -53,9 +53,35 @@ impl<'a> Conditions<'a> {
         &self.statements
     }
 
+    /// Forgets what the others look at.
+    pub fn forget_unasked(&mut self, asked: &BTreeSet<usize>) {
+        forget_unasked(&mut self.statements, asked);
+    }
+
     /// Texts in the conditions, which may be a subject's name.
     pub fn mentioned(&self) -> &BTreeSet<String> {
         &self.mentioned
+    }
+
+    /// Whether some statement depends on who asks.
+    pub fn depends_on_subject(&self) -> bool {
+        self.depends_on_subject
+    }
+
+    /// Those of them that may matter to requests in the namespace of one; `None` if any may.
+    pub fn left_open(&self, request: &Request) -> Option<BTreeSet<String>> {
+        let variables = variables(request);
+        let mut names = BTreeSet::new();
+        for asked in &self.closed {
+            match asked {
+                Asked::Query(query) => open(query, &variables, &mut names),
+                Asked::Condition(condition) => {
+                    condition.queries().for_each(|query| query.texts(&mut names));
+                    names.extend(condition.value().as_str().map(str::to_owned));
+                }
+            }
+        }
+        (!self.depends_on_subject).then_some(names)
     }
 
     /// What a rule's variables stand for when the request shows this pod.
@@ -200,6 +226,25 @@ fn in_a_text(condition: &Condition, here: &Here) -> Seen {
         }
     }
     all
+}
+
+/// Adds the texts of what the namespace does not decide. What comes first may fail, and is looked at in any case.
+fn open(query: &Query, variables: &Variables, names: &mut BTreeSet<String>) {
+    let decided = |query: &Query| {
+        let is_known = query.is_of_namespace_alone();
+        is_known.then(|| Asked::Query(query).holds(variables).ok()).flatten()
+    };
+    match query {
+        Query::And(first, _) if decided(first) == Some(false) => {}
+        Query::Or(first, _) if decided(first) == Some(true) => {}
+        Query::And(first, second) | Query::Or(first, second) => {
+            open(first, variables, names);
+            open(second, variables, names);
+        }
+        Query::Not(inner) => open(inner, variables, names),
+        _ if decided(query).is_some() => {}
+        _ => query.texts(names),
+    }
 }
 
 impl<'a> Asked<'a> {

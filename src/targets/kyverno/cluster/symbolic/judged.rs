@@ -8,6 +8,7 @@ use super::conditions::Conditions;
 use super::{Asker, is_about, place};
 use crate::cel::policy::{Dialect, Policies, Request, Surroundings, SymbolicPolicies};
 use crate::symbolic::{Answer, Oracle, Shifted, Stage, Statement, Step, Subject, Travelling, Truth, Unproven};
+use crate::targets::cel_policies::server::somebody;
 use crate::targets::kyverno::cluster::read::{ClusterPolicy, Rule};
 
 /// The rule, for one class of subjects.
@@ -44,6 +45,9 @@ impl<'a> Judged<'a> {
             let policies = policies.into_iter().flat_map(Policies::validating);
             said = said.with_validating(policies).map_err(|reason| in_rule((policy, rule), reason))?;
         }
+        let mut asked = BTreeSet::new();
+        applies.statements(&mut asked);
+        conditions.forget_unasked(&asked);
         let statements = conditions.statements().iter().cloned();
         let of_cel = said.statements().iter().map(|statement| Statement {
             rule: place(policy, rule, path_of(&statement.rule)),
@@ -131,5 +135,24 @@ impl Stage for Judged<'_> {
         mentioned.extend(self.conditions.mentioned().iter().cloned());
         mentioned.extend(self.said.mentioned());
         mentioned
+    }
+
+    fn is_for(&self, namespace: &str) -> bool {
+        let (_, rule) = self.place;
+        let mut blocks = [&rule.matches, &rule.excludes].into_iter();
+        blocks.all(|blocks| blocks.mentioned().is_empty() && !blocks.asks_namespace())
+            && !self.conditions.depends_on_subject()
+            && self.said.is_for(namespace)
+    }
+
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let (_, rule) = self.place;
+        let named = [&rule.matches, &rule.excludes].into_iter().flat_map(|blocks| blocks.mentioned());
+        Some(
+            named
+                .chain(self.conditions.left_open(&(self.request_of)(&somebody(namespace)))?)
+                .chain(self.said.left_open(namespace)?)
+                .collect(),
+        )
     }
 }

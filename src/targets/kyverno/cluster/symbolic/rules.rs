@@ -10,8 +10,10 @@ use super::patch::pieces;
 use super::{Asker, is_about, place};
 use crate::cel::policy::Surroundings;
 use crate::symbolic::{
-    Answer, At, Node, Oracle, Reads, Shape, Stage, Statement, Step, Subject, Travelling, Truth, Unproven, merged,
+    Answer, At, Node, Oracle, Reads, Shape, Stage, Statement, Step, Subject, Travelling, Truth, Unproven,
+    forget_untaken, merged,
 };
+use crate::targets::cel_policies::server::somebody;
 use crate::targets::cel_policies::stored::as_stored;
 use crate::targets::kyverno::cluster::mutate::Mutation;
 use crate::targets::kyverno::cluster::preconditions::{Condition, Preconditions};
@@ -98,6 +100,7 @@ impl<'a> Rules<'a> {
             }
             own.rules.push((holds, step));
         }
+        own.forget_what_is_not_needed();
         match own.conditions.statements().iter().find(|statement| statement.reads.parents) {
             Some(statement) => {
                 let why = "it looks at an object as a whole, which may be left empty by a rule before it";
@@ -105,6 +108,17 @@ impl<'a> Rules<'a> {
             }
             None => Ok(own),
         }
+    }
+
+    /// What is asked of pods that no rule lets through otherwise does not count.
+    fn forget_what_is_not_needed(&mut self) {
+        let (mut asked, mut taken) = (BTreeSet::new(), BTreeSet::new());
+        for (holds, step) in &self.rules {
+            holds.statements(&mut asked);
+            taken.extend(step.filter(|_| !matches!(holds, Truth::Constant(false))));
+        }
+        self.conditions.forget_unasked(&asked);
+        forget_untaken(&mut self.steps, &taken);
     }
 
     /// Whether no rule is about the class's requests.
@@ -211,5 +225,21 @@ impl Stage for Rules<'_> {
         let mut mentioned: BTreeSet<String> = named.flat_map(|blocks| blocks.mentioned()).collect();
         mentioned.extend(self.conditions.mentioned().iter().cloned());
         mentioned
+    }
+
+    fn is_for(&self, _namespace: &str) -> bool {
+        let mut blocks = self.policy.rules.iter().flat_map(|rule| [&rule.matches, &rule.excludes]);
+        blocks.all(|blocks| blocks.mentioned().is_empty() && !blocks.asks_namespace())
+            && !self.conditions.depends_on_subject()
+    }
+
+    fn left_open(&self, namespace: &str) -> Option<BTreeSet<String>> {
+        let named = self.policy.rules.iter().flat_map(|rule| [&rule.matches, &rule.excludes]);
+        Some(
+            named
+                .flat_map(|blocks| blocks.mentioned())
+                .chain(self.conditions.left_open(&(self.request_of)(&somebody(namespace)))?)
+                .collect(),
+        )
     }
 }
