@@ -39,12 +39,18 @@ fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
         && is_id(at("runAsUser"))
         && is_id(at("runAsGroup"))
         && is_distinct(ports, "hostPort")
+        && ports.iter().all(|port| is_port(port.get("hostPort").unwrap_or(&Value::Null)))
         && (!on_host_network || ports.iter().all(matching))
 }
 
 /// Whether an id is absent or one that the API takes.
 fn is_id(id: &Value) -> bool {
     id.as_i64().is_none_or(|id| (0..=i64::from(i32::MAX)).contains(&id))
+}
+
+/// Whether a port is absent, not set, or one that there is.
+fn is_port(port: &Value) -> bool {
+    port.as_i64().is_none_or(|port| (0..=65_535).contains(&port))
 }
 
 fn is_sound_volume(volume: &Value) -> bool {

@@ -108,7 +108,13 @@ impl Case {
         let mut findings = self.input.refute(self.target, documents, &self.options);
         if self.expected.operation == Operation::Update {
             // What is proved is about creation, and there is nothing to be found there.
-            assert!(findings.witnesses.is_empty() && findings.of_all_pods, "{}", self.name);
+            assert!(
+                findings.witnesses.is_empty() && findings.of_all_pods,
+                "{}: {:?} {:?}",
+                self.name,
+                findings.reasons,
+                findings.witnesses.iter().map(|it| (it.kind, &it.request.pod)).collect::<Vec<_>>()
+            );
             let decider = self.input.read_back(self.target, documents, &self.options);
             let given = self.input.given.iter().cloned();
             let found = given.filter_map(|it| self.input.witness(decider.as_ref(), it, self.target, &self.options));

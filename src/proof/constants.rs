@@ -218,7 +218,8 @@ fn is_se_linux(unit: &Unit) -> bool {
     matches!(unit, Unit::Pod(path) | Unit::Container(path) if path.last().is_some_and(|last| last == "seLinuxOptions"))
 }
 
-/// Whether the axes have a text, the continuation of another, that has nothing to do with any of the constants.
+/// Whether the axes have a text that has nothing to do with any of the constants. A policy's own part is no such text: the
+/// axes have one that goes on after it.
 fn has_stranger(constants: &[&Constant], within: &[String], values: &[Value]) -> bool {
     let mut texts: Vec<&str> = Vec::new();
     for value in values {
@@ -226,8 +227,6 @@ fn has_stranger(constants: &[&Constant], within: &[String], values: &[Value]) ->
         texts.extend(at.and_then(Value::as_str));
     }
     let is_last = |text: &str| !texts.iter().any(|other| *other != text && other.starts_with(text));
-    let is_longer =
-        |text: &str| texts.iter().any(|other| *other != text && !other.is_empty() && text.starts_with(*other));
     let is_unknown = |text: &str| {
         let constants =
             constants.iter().filter_map(|constant| constant.value.as_str().map(|value| (constant.how, value)));
@@ -236,7 +235,7 @@ fn has_stranger(constants: &[&Constant], within: &[String], values: &[Value]) ->
             _ => value.is_empty() || !text.contains(value),
         })
     };
-    texts.iter().any(|text| is_last(text) && is_longer(text) && is_unknown(text))
+    texts.iter().any(|text| is_last(text) && is_unknown(text))
 }
 
 /// A text that has nothing to do with any of the constants, if one of them is a text.

@@ -114,7 +114,7 @@ pub fn assumptions(release: &str, target_minor: u8) -> Vec<String> {
         "pods that the API server accepts after its own defaulting, whatever other plug-ins fill in before".to_owned(),
         "subjects as the given roles and bindings tell them apart, with \"any other\" for everybody and everywhere else"
             .to_owned(),
-        "texts that a rule takes apart, such as SELinux levels, and what functions of Rego make of values, in the forms that its constants can be told in".to_owned(),
+        "texts that a rule takes apart, such as SELinux levels, in the forms that its constants can be told in".to_owned(),
         format!("the PodSecurityPolicy plug-in of {release}"),
         format!("a server of 1.{target_minor}; pods that it and the old server do not see alike (seccomp annotations without their field, fields that 1.24 does not know) are left out"),
         "the engine stands as the runbook says: policies and bindings installed, failures deny, nothing exempted".to_owned(),
