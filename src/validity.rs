@@ -39,7 +39,7 @@ fn is_sound_container(container: &Value, on_host_network: bool) -> bool {
         && is_id(at("runAsUser"))
         && is_id(at("runAsGroup"))
         && is_distinct(ports, "hostPort")
-        && ports.iter().all(|port| is_port(port.get("hostPort").unwrap_or(&Value::Null)))
+        && ports.iter().all(has_ports)
         && (!on_host_network || ports.iter().all(matching))
 }
 
@@ -48,9 +48,11 @@ fn is_id(id: &Value) -> bool {
     id.as_i64().is_none_or(|id| (0..=i64::from(i32::MAX)).contains(&id))
 }
 
-/// Whether a port is absent, not set, or one that there is.
-fn is_port(port: &Value) -> bool {
-    port.as_i64().is_none_or(|port| (0..=65_535).contains(&port))
+/// Whether a container's port is one that there is, and the host's too, which may be absent or 0.
+fn has_ports(port: &Value) -> bool {
+    let number = |key: &str| port.get(key).and_then(Value::as_i64);
+    number("containerPort").is_some_and(|port| (1..=65_535).contains(&port))
+        && number("hostPort").is_none_or(|port| (0..=65_535).contains(&port))
 }
 
 fn is_sound_volume(volume: &Value) -> bool {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::assembly::{Assembly, Place, Volume};
 use super::constants::add_constants;
 use super::facet::{Facet, Values, capabilities_unit};
-use super::present::{is_profile, present};
+use super::present::{present, smallest_list};
+use crate::modern::differences;
 use crate::pod_view::{VOLUME_SOURCES, smallest_source};
 use crate::schema::{FindingKind, check, object_type};
 use crate::symbolic::{Constant, Reads, Side, Unit, Unproven, with};
@@ -75,9 +76,8 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {
     if let Some(lists) = values.get_mut(&capabilities_unit()) {
         *lists = capability_lists(lists);
     }
-    for (unit, values) in values.iter_mut().filter(|(unit, _)| !matches!(unit, Unit::Volume | Unit::Mount)) {
-        let present = present(unit, &[], values);
-        values.extend(present);
+    for (unit, values) in &mut values {
+        values.extend(smallest_list(unit).filter(|_| values.iter().all(Value::is_null)));
         keep_distinct(values);
     }
     for (unit, constants) in of_units(reads) {
@@ -86,22 +86,25 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {
         add_constants(unit, &constants, values.entry(unit.clone()).or_default()).map_err(refused)?;
     }
     for (unit, values) in &mut values {
+        if !matches!(unit, Unit::Volume | Unit::Mount) {
+            let present = present(unit, &[], values);
+            values.extend(present);
+        }
         keep_distinct(values);
         values.retain(|value| has_right_type(unit, value));
     }
     Ok(values)
 }
 
-/// Of each unit there must be a value that the API server takes, or else nobody has looked at pods that have it.
+/// Of each unit there must be a value that the API server takes, or else nobody has looked at pods that have it. Pods that
+/// the old server and the new one do not see alike are left out.
 fn takes_something(values: &Values, target_minor: u8, place: &Place) -> Result<(), Unproven> {
-    // Of profiles all forms are looked at, and newer servers take some of none.
-    let is_open = |unit: &Unit| !matches!(unit, Unit::Volume | Unit::Mount) && !is_profile(unit);
-    for (unit, values) in values.iter().filter(|(unit, _)| is_open(unit)) {
+    for (unit, values) in values.iter().filter(|(unit, _)| !matches!(unit, Unit::Volume | Unit::Mount)) {
         if matches!(unit, Unit::Pod(path) | Unit::Container(path) if path.iter().any(|step| step == "[]")) {
             return Err(Unproven::new(unit.to_string(), "it looks at the keys of a map"));
         }
-        let is_taken = |value: &&Value| !value.is_null() && is_valid(&alone(unit, value).pod(place), target_minor);
-        if !values.iter().any(|value| is_taken(&value)) {
+        let mut pods = values.iter().filter(|value| !value.is_null()).map(|value| alone(unit, value).pod(place));
+        if !pods.any(|pod| is_valid(&pod, target_minor) || !differences(&pod, target_minor).is_empty()) {
             return Err(Unproven::new(unit.to_string(), "no value is known that the API server takes"));
         }
     }

@@ -16,7 +16,8 @@ pub(super) fn present(unit: &Unit, within: &[String], values: &[Value]) -> Vec<V
     let of = |leaf: &Value| with(&Value::Null, within, leaf.clone());
     let mut leaves = Vec::new();
     if within.is_empty() && is_profile(unit) {
-        return profiles(unit);
+        let has_form = |form: &Value| values.iter().any(|value| form_of(value) == form_of(form));
+        return profiles(unit).into_iter().filter(|form| !has_form(form)).collect();
     }
     if known.is_empty() {
         leaves.extend([json!(true), json!(false), json!(1), json!("other"), json!({}), json!([])]);
@@ -62,7 +63,7 @@ pub(super) fn other(unit: &Unit) -> &'static str {
 }
 
 /// Whether the unit is a profile of seccomp or AppArmor, which is one of a few.
-pub(super) fn is_profile(unit: &Unit) -> bool {
+fn is_profile(unit: &Unit) -> bool {
     match unit {
         Unit::ContainerAnnotation(prefix) => {
             [APP_ARMOR_ANNOTATION, CONTAINER_SECCOMP_ANNOTATION].contains(&prefix.as_str())
@@ -72,6 +73,12 @@ pub(super) fn is_profile(unit: &Unit) -> bool {
             .is_some_and(|last| ["seccompProfile", "appArmorProfile", POD_SECCOMP_ANNOTATION].contains(&last.as_str())),
         Unit::Volume | Unit::Mount => false,
     }
+}
+
+/// The type of a profile, or what an annotation says in its place.
+fn form_of(profile: &Value) -> Option<&str> {
+    let text = profile.get("type").unwrap_or(profile).as_str()?;
+    Some(text.split_once('/').map_or(text, |(form, _)| form))
 }
 
 fn profiles(unit: &Unit) -> Vec<Value> {
@@ -99,6 +106,13 @@ fn find<'v>(value: &'v Value, within: &[String], found: &mut Vec<&'v Value>) {
 /// Whether a list or a map holds anything.
 fn holds(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty()) || value.as_object().is_some_and(|map| !map.is_empty())
+}
+
+/// A list with the smallest item, of those lists whose items the API server does not take empty.
+pub(super) fn smallest_list(unit: &Unit) -> Option<Value> {
+    let item = smallest_item(unit, &[]);
+    let list = json!([item]);
+    (item != json!({}) && has_right_type(unit, &list)).then_some(list)
 }
 
 /// The smallest item of a list that the API server takes.
