@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::admission::api_validation;
-use crate::cel::normalise::{normalise, pod_pointers};
+use crate::cel::normalise::{normalised, pod_pointers};
 use crate::field_error::go_quote;
 use crate::input::printable;
 use crate::pod_view::{
@@ -90,7 +90,7 @@ pub fn in_todays_terms(pod: &Value, with_psp_annotation: bool) -> Value {
     if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("annotations".to_owned(), Value::Object(kept));
     }
-    without_empties(normalise(&pod, &pod_pointers))
+    without_empties(normalised(pod, &pod_pointers))
 }
 
 /// What a newer server says when it refuses to create a pod, as far as filling it in can be the cause.

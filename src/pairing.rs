@@ -8,6 +8,7 @@ pub use everybody::{of_every_requester, with_every_requester};
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::admission::ControlTrial;
@@ -15,41 +16,41 @@ use crate::admission::Operation;
 use crate::cluster::Cluster;
 use crate::constraint::{Edit, boundary_pods, combinations};
 use crate::input::{Source, admit_service_account, default_pod};
-use crate::plan::Plan;
+use crate::plan::{Demand, Plan};
 use crate::pod_view::PodView;
 use crate::rbac::{PolicySet, Rbac};
 use crate::requests::{PodRequest, anyone};
 use crate::validity::is_valid;
 
+/// Where in a pod containers stand around whose limits pods are made.
+const LISTS: [&str; 2] = ["containers", "initContainers"];
+
 /// For every place in which some set of policies is usable: pods around every limit of those policies, one control at a
 /// time, as far as the API server takes them and both servers see the same; each also with all that the policy would fill
 /// in, for where filling it in is what a target refuses; behind them updates of them.
 pub fn boundary(cluster: &Cluster, plan: &Plan<'_>, namespaces: &[Value]) -> Vec<PodRequest> {
+    let is_valid_there = |pod: &Value| is_valid(pod, plan.options.target_minor);
     let mut requests = Vec::new();
     for (namespace, account, usable) in places(cluster.rbac(), namespaces) {
+        let all = 0..cluster.plugin().policies().len();
+        let demands = all
+            .filter(|policy| cluster.may_use(*policy, &usable) || usable.is_empty())
+            .flat_map(|policy| plan.demands(policy).into_iter().map(move |demand| (policy, demand)));
+        let around = |(policy, demand): (usize, Demand)| {
+            let pods = LISTS.into_iter().flat_map(|list| boundary_pods(&demand.axes, list));
+            let valid = pods.filter(is_valid_there);
+            let both = valid.flat_map(|pod| {
+                let request = request(&namespace, &account, pod);
+                let filled = filled(cluster, policy, &request).filter(|filled| is_valid_there(&filled.pod));
+                [Some(request), filled].into_iter().flatten()
+            });
+            both.map(|request| (request.pod.to_string(), request)).collect()
+        };
+        let demands: Vec<_> = demands.collect();
+        let found: Vec<Vec<(String, PodRequest)>> = demands.into_par_iter().map(around).collect();
         let mut seen = BTreeSet::new();
-        for policy in 0..cluster.plugin().policies().len() {
-            if !cluster.may_use(policy, &usable) && !usable.is_empty() {
-                continue;
-            }
-            for demand in plan.demands(policy) {
-                for pod in
-                    ["containers", "initContainers"].into_iter().flat_map(|list| boundary_pods(&demand.axes, list))
-                {
-                    if !is_valid(&pod, plan.options.target_minor) {
-                        continue;
-                    }
-                    let request = request(&namespace, &account, pod);
-                    let filled = filled(cluster, policy, &request);
-                    let filled = filled.filter(|filled| is_valid(&filled.pod, plan.options.target_minor));
-                    for request in [Some(request), filled].into_iter().flatten() {
-                        if seen.insert(request.pod.to_string()) {
-                            requests.push(request);
-                        }
-                    }
-                }
-            }
-        }
+        let unlike = found.into_iter().flatten().filter(|(text, _)| seen.insert(text.clone()));
+        requests.extend(unlike.map(|(_, request)| request));
     }
     let updates = updates::of(cluster, &requests);
     requests.extend(updates);

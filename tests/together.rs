@@ -34,7 +34,11 @@ fn differing(sides: &Sides, target: &dyn Target, options: &Options) -> Vec<Strin
     let decider = target.read(&documents, &Context { namespaces, rbac: sides.cluster.rbac(), target_minor });
     let fills_in = target.fills_in(options);
     let terms = Terms { target_minor, compares_pods: fills_in, compares_annotation: options.annotate && fills_in };
-    let requests = shuffled(&sides.requests(options));
+    let mut in_order = sides.requests(options);
+    let mut requests = shuffled(&in_order);
+    // Requests of all requesters for one pod follow each other.
+    in_order.truncate(300);
+    requests.extend(in_order);
     let chunks = requests.par_chunks(50).flat_map_iter(|together| {
         let all = compare_all(&sides.cluster, decider.as_ref(), together, terms);
         assert_eq!(all.len(), together.len());

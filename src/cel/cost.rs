@@ -80,17 +80,13 @@ impl Budget {
 
 /// What a call costs beyond its node: text is paid by length, lists by elements.
 pub(crate) fn of_arguments(name: &str, args: &[Value]) -> u64 {
-    let sizes: Vec<u64> = args.iter().map(size).collect();
-    let total: u64 = sizes.iter().sum();
+    let size_of = |position: usize| args.get(position).map_or(0, size);
     match name {
-        "matches" | "find" | "findAll" => {
-            let (text, pattern) = (sizes.first().copied().unwrap_or(0), sizes.get(1).copied().unwrap_or(0));
-            (text / 10 + 1).saturating_mul(pattern / 4 + 1)
-        }
-        "sets.contains" | "sets.intersects" | "sets.equivalent" => sizes.iter().product(),
-        "@in" => sizes.get(1).copied().unwrap_or(0),
+        "matches" | "find" | "findAll" => (size_of(0) / 10 + 1).saturating_mul(size_of(1) / 4 + 1),
+        "sets.contains" | "sets.intersects" | "sets.equivalent" => args.iter().map(size).product(),
+        "@in" => size_of(1),
         "size" | "check" | "orValue" | "value" | "hasValue" => 0,
-        _ => total / 10,
+        _ => args.iter().map(size).sum::<u64>() / 10,
     }
 }
 

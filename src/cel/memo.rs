@@ -1,4 +1,5 @@
-//! What variables that look at nothing but `object` were found to be, kept as long as the object.
+//! What variables that look at nothing but `object` were found to be, kept as long as the object; and what those that look
+//! at nothing but `object.spec` were found to be, kept for all objects of one `spec`.
 //!
 //! A scope that takes a value from here pays what it cost when it was found, for the variables behind it too, each once:
 //! budgets run out where they would without.
@@ -6,15 +7,27 @@
 use super::cost::Meter;
 use super::error::EvalError;
 use super::library::Outcome;
-use super::variables::Variables;
+use super::value::Value;
+use super::variables::{Identity, Reach, Variables};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The values for one object, whichever policies ask for them.
 #[derive(Debug, Default)]
-pub(super) struct Memo(Mutex<Vec<(Variables, Positions)>>);
+pub(super) struct Memo {
+    of_object: Kept,
+    of_spec: Arc<OfSpec>,
+}
 
-type Positions = BTreeMap<usize, Arc<Found>>;
+/// What is known of a `spec`, whichever objects have it.
+#[derive(Debug, Default)]
+pub(super) struct OfSpec {
+    /// It, as expressions see it.
+    pub value: OnceLock<Value>,
+    kept: Kept,
+}
+
+type Kept = Mutex<BTreeMap<Identity, Arc<Found>>>;
 
 /// What one variable is.
 #[derive(Debug)]
@@ -22,16 +35,25 @@ pub(super) struct Found {
     pub outcome: Outcome,
     /// What its own expression cost.
     pub cost: Meter,
-    /// The positions of the variables that it asked for.
-    pub asked: Vec<usize>,
+    /// The names of the variables that it asked for.
+    pub asked: Vec<Arc<str>>,
 }
 
 impl Memo {
+    /// Nothing is known of an object but its `spec`.
+    pub fn with_spec(of_spec: Arc<OfSpec>) -> Self {
+        Self { of_object: Mutex::default(), of_spec }
+    }
+
+    /// What is known of the object's `spec`.
+    pub fn of_spec(&self) -> &Arc<OfSpec> {
+        &self.of_spec
+    }
+
     /// What a variable was found to be.
     pub fn get(&self, variables: &Variables, position: usize) -> Option<Arc<Found>> {
-        let kept = self.kept();
-        let (_, found) = kept.iter().find(|(of, _)| of.are(variables))?;
-        found.get(&position).cloned()
+        let (reach, identity) = variables.identity(position)?;
+        self.kept(reach)?.get(identity).cloned()
     }
 
     /// Keeps what a variable was found to be. What is no answer is not kept, nor what rests on something that is not.
@@ -39,19 +61,24 @@ impl Memo {
         if matches!(found.outcome, Err(EvalError::CannotEvaluate { .. })) {
             return;
         }
-        let mut kept = self.kept();
-        let at = kept.iter().position(|(of, _)| of.are(variables)).unwrap_or_else(|| {
-            kept.push((variables.clone(), Positions::new()));
-            kept.len() - 1
-        });
-        if let Some((_, known)) = kept.get_mut(at)
-            && found.asked.iter().all(|asked| known.contains_key(asked))
+        let is_kept = |name: &Arc<str>| {
+            let position = variables.position(name);
+            position.is_some_and(|position| self.get(variables, position).is_some())
+        };
+        if found.asked.iter().all(is_kept)
+            && let Some((reach, identity)) = variables.identity(position)
+            && let Some(mut kept) = self.kept(reach)
         {
-            known.insert(position, Arc::new(found));
+            kept.insert(*identity, Arc::new(found));
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<(Variables, Positions)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self, reach: Reach) -> Option<MutexGuard<'_, BTreeMap<Identity, Arc<Found>>>> {
+        let kept = match reach {
+            Reach::Spec => &self.of_spec.kept,
+            Reach::Object => &self.of_object,
+            Reach::More => return None,
+        };
+        Some(kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

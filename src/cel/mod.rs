@@ -24,6 +24,7 @@ pub mod print;
 mod program;
 #[cfg(test)]
 mod recorded;
+mod requester;
 mod scope;
 mod syntax;
 mod time;
@@ -36,6 +37,7 @@ pub use library::Environment;
 pub use limits::MAX_LENGTH;
 pub use object::Object;
 pub use program::{Evaluation, Program};
+pub use requester::RequesterSeen;
 pub use scope::{Bindings, Scope};
 pub use time::{Span, Timestamp};
 pub use types::Type;

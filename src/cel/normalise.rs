@@ -12,11 +12,15 @@ pub type Pointers<'a> = &'a dyn Fn(&str) -> bool;
 
 /// The object without its empty fields. Maps from text to text keep their empty values.
 pub fn normalise(object: &Json, pointers: Pointers<'_>) -> Json {
-    let mut path = String::new();
-    match object {
-        Json::Object(fields) => Json::Object(fields_of(fields, &mut path, pointers)),
-        other => other.clone(),
+    normalised(object.clone(), pointers)
+}
+
+/// The same of an object that nobody else needs.
+pub fn normalised(mut object: Json, pointers: Pointers<'_>) -> Json {
+    if let Json::Object(fields) = &mut object {
+        trim(fields, &mut String::new(), pointers);
     }
+    object
 }
 
 /// Pod fields, as [`normalise`] wants them: the table of pointers, with pod templates treated as pods.
@@ -94,40 +98,38 @@ const ALWAYS_WRITTEN: [&str; 12] = [
 const TEXT_MAPS: [&str; 8] =
     ["labels", "annotations", "nodeSelector", "matchLabels", "limits", "requests", "data", "overhead"];
 
-fn fields_of(fields: &Map<String, Json>, path: &mut String, pointers: Pointers<'_>) -> Map<String, Json> {
-    let mut kept = Map::new();
-    for (name, value) in fields {
+/// Takes the empty fields away.
+fn trim(fields: &mut Map<String, Json>, path: &mut String, pointers: Pointers<'_>) {
+    fields.retain(|name, value| {
         let outer = path.len();
         if outer > 0 {
             path.push('.');
         }
         path.push_str(name);
-        if let Some(value) = field(name, value, path, pointers) {
-            kept.insert(name.clone(), value);
-        }
+        let is_kept = trim_field(name, value, path, pointers);
         path.truncate(outer);
-    }
-    kept
+        is_kept
+    });
 }
 
-fn field(name: &str, value: &Json, path: &mut String, pointers: Pointers<'_>) -> Option<Json> {
+/// Takes the empty fields of a field's value away; whether the field itself is kept.
+fn trim_field(name: &str, value: &mut Json, path: &mut String, pointers: Pointers<'_>) -> bool {
     match value {
-        Json::Null => None,
-        Json::Bool(false) => pointers(path).then_some(Json::Bool(false)),
-        Json::Number(n) if n.as_f64() == Some(0.0) => (pointers(path) || is_int_or_string(name)).then(|| value.clone()),
-        Json::String(text) if text.is_empty() => (pointers(path) || is_type_of_host_path(path)).then(|| value.clone()),
-        Json::Array(items) if items.is_empty() => None,
-        Json::Object(fields) if TEXT_MAPS.contains(&name) => (!fields.is_empty()).then(|| value.clone()),
-        Json::Array(items) => Some(Json::Array(items.iter().map(|item| element(item, path, pointers)).collect())),
-        Json::Object(fields) => Some(Json::Object(fields_of(fields, path, pointers))),
-        other => Some(other.clone()),
-    }
-}
-
-fn element(value: &Json, path: &mut String, pointers: Pointers<'_>) -> Json {
-    match value {
-        Json::Object(fields) => Json::Object(fields_of(fields, path, pointers)),
-        other => other.clone(),
+        Json::Null => false,
+        Json::Bool(false) => pointers(path),
+        Json::Number(n) if n.as_f64() == Some(0.0) => pointers(path) || is_int_or_string(name),
+        Json::String(text) if text.is_empty() => pointers(path) || is_type_of_host_path(path),
+        Json::Array(items) if items.is_empty() => false,
+        Json::Object(fields) if TEXT_MAPS.contains(&name) => !fields.is_empty(),
+        Json::Array(items) => {
+            items.iter_mut().filter_map(Json::as_object_mut).for_each(|item| trim(item, path, pointers));
+            true
+        }
+        Json::Object(fields) => {
+            trim(fields, path, pointers);
+            true
+        }
+        _ => true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! An object that many evaluations look at, with what is worked out about it once.
 
 use super::memo::Memo;
-use super::value::Value;
+use super::value::{Key, Value};
 use serde_json::Value as Json;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +18,19 @@ struct Known {
 }
 
 impl Object {
+    /// An object of which all is known that is known of the `spec` of another one, if the two have the same.
+    pub fn beside(json: Json, others: &[Self]) -> Self {
+        let spec = json.get(SPEC);
+        let same = others.iter().find(|other| spec.is_some() && other.get(SPEC) == spec);
+        let memo = same.map(|other| Memo::with_spec(other.memo().of_spec().clone())).unwrap_or_default();
+        Self(Arc::new(Known { json: Arc::new(json), value: OnceLock::new(), memo: Arc::new(memo) }))
+    }
+
+    /// Whether all that is known of the `spec` of one of them is known of the other's.
+    pub fn shares_spec(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.memo().of_spec(), other.memo().of_spec())
+    }
+
     /// The object as JSON.
     pub fn json(&self) -> &Arc<Json> {
         &self.0.json
@@ -25,7 +38,18 @@ impl Object {
 
     /// The object as expressions see it.
     pub fn value(&self) -> Value {
-        self.0.value.get_or_init(|| Value::from_json(&self.0.json)).clone()
+        let field = |(name, value): (&String, &Json)| {
+            let value = match name.as_str() {
+                SPEC => self.memo().of_spec().value.get_or_init(|| Value::from_json(value)).clone(),
+                _ => Value::from_json(value),
+            };
+            (Key::String(name.as_str().into()), value)
+        };
+        let value = || match &**self.json() {
+            Json::Object(fields) => Value::map(fields.iter().map(field).collect()),
+            other => Value::from_json(other),
+        };
+        self.0.value.get_or_init(value).clone()
     }
 
     /// The object as JSON of its own.
@@ -40,6 +64,9 @@ impl Object {
         &self.0.memo
     }
 }
+
+/// The field of which expressions read most.
+pub(super) const SPEC: &str = "spec";
 
 impl From<Json> for Object {
     fn from(json: Json) -> Self {

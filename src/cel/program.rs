@@ -5,6 +5,7 @@ use super::cost::Meter;
 use super::error::{CelError, EvalError};
 use super::eval::Runtime;
 use super::library::{Environment, KUBERNETES};
+use super::requester::sees_requester;
 use super::scope::Scope;
 use super::syntax::parse;
 use super::value::Value;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Program {
     source: Arc<str>,
     node: Arc<Node>,
+    sees_requester: bool,
+    environment: &'static Environment,
 }
 
 /// What an evaluation gave and cost.
@@ -42,11 +45,13 @@ impl Program {
     ///
     /// As [`Program::compile`].
     pub fn compile_in(source: &str, environment: &'static Environment) -> Result<Self, CelError> {
-        Ok(Self { source: source.into(), node: Arc::new(parse(source, environment)?) })
+        let node = parse(source, environment)?;
+        Ok(Self { source: source.into(), sees_requester: sees_requester(&node), node: Arc::new(node), environment })
     }
 
     /// Evaluates against the values of a request.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Evaluation {
+        scope.note_requester(self);
         let mut runtime = Runtime::new(scope, 0);
         let result = runtime.eval(&self.node).map_err(|error| error.within(&self.source));
         Evaluation { result, meter: runtime.meter() }
@@ -59,6 +64,16 @@ impl Program {
 
     pub(crate) fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// The name of the environment whose functions it calls.
+    pub(super) fn environment(&self) -> &'static str {
+        self.environment.name()
+    }
+
+    /// Whether it may look at who asks, other than by questions to the authorizer.
+    pub(super) fn sees_requester(&self) -> bool {
+        self.sees_requester
     }
 }
 

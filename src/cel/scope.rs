@@ -8,8 +8,9 @@ use super::library::{Outcome, authorizer_value};
 use super::memo::{Found, Memo};
 use super::object::Object;
 use super::program::Program;
+use super::requester::RequesterSeen;
 use super::value::Value;
-use super::variables::Variables;
+use super::variables::{Reach, Variables};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 pub struct Scope<'a> {
     bindings: Bindings<'a>,
     variables: Option<&'a Variables>,
-    memo: RefCell<BTreeMap<usize, Outcome>>,
+    /// What variables were found to be, by position.
+    memo: RefCell<Vec<Option<Outcome>>>,
     /// Variables up to this position are visible to the one being evaluated.
     visible: Cell<usize>,
     spent: Cell<Meter>,
@@ -40,6 +42,8 @@ pub struct Bindings<'a> {
     authorize: Option<&'a dyn Authorize>,
     /// What is known of `object`.
     of_object: Option<Arc<Memo>>,
+    /// Who wants to know whether an expression looks at who asks.
+    requester_seen: Option<RequesterSeen>,
 }
 
 impl<'a> Bindings<'a> {
@@ -60,6 +64,13 @@ impl<'a> Bindings<'a> {
     pub fn with_object(mut self, object: &Object) -> Self {
         self.bind(OBJECT, object.value());
         self.of_object = Some(object.memo().clone());
+        self
+    }
+
+    /// Has expressions that may look at who asks noted.
+    #[must_use]
+    pub fn noting_requester(mut self, seen: RequesterSeen) -> Self {
+        self.requester_seen = Some(seen);
         self
     }
 
@@ -123,16 +134,15 @@ impl<'a> Scope<'a> {
     /// Gives a variable a value in place of its own, for all that is evaluated from here on.
     pub(crate) fn pin(&self, name: &str, value: Value) {
         if let Some(position) = self.variables.and_then(|variables| variables.position(name)) {
-            self.memo.borrow_mut().insert(position, Ok(value));
+            self.know(position, Ok(value));
             self.is_pinned.set(true);
         }
     }
 
     /// The names of the variables that have been asked for.
     pub(crate) fn asked_for(&self) -> Vec<&'a str> {
-        let memo = self.memo.borrow();
         let named = self.variables.into_iter().flat_map(Variables::iter).enumerate();
-        named.filter(|(position, _)| memo.contains_key(position)).map(|(_, (name, _))| name).collect()
+        named.filter(|(position, _)| self.knows(*position)).map(|(_, (name, _))| name).collect()
     }
 
     /// What variables have cost since the last call; the policy pays it.
@@ -161,14 +171,15 @@ impl<'a> Scope<'a> {
         if let Some(asked) = self.asked.borrow_mut().last_mut() {
             asked.push(position);
         }
-        if let Some(known) = self.memo.borrow().get(&position) {
+        if let Some(Some(known)) = self.memo.borrow().get(position) {
             return known.clone();
         }
         let Some(program) = variables.program(position) else {
             return Err(EvalError::Runtime(format!("no such key: {name}")));
         };
         let shared = self.bindings.of_object.as_deref().filter(|_| !self.is_pinned.get());
-        let shared = shared.filter(|_| variables.is_of_object_alone(position));
+        let is_of_object = variables.identity(position).is_some_and(|(reach, _)| reach != Reach::More);
+        let shared = shared.filter(|_| is_of_object);
         if let Some(found) = shared.and_then(|memo| self.adopt(memo, variables, position)) {
             return found.outcome.clone();
         }
@@ -178,19 +189,36 @@ impl<'a> Scope<'a> {
         let asked = self.asked.borrow_mut().pop().unwrap_or_default();
         self.visible.set(outer);
         if let Some(memo) = shared {
+            let asked = asked.into_iter().filter_map(|position| variables.name(position).cloned()).collect();
             memo.keep(variables, position, Found { outcome: outcome.clone(), cost, asked });
         }
-        self.memo.borrow_mut().insert(position, outcome.clone());
+        self.know(position, outcome.clone());
         outcome
+    }
+
+    /// Whether the variable at a position has been asked for.
+    fn knows(&self, position: usize) -> bool {
+        matches!(self.memo.borrow().get(position), Some(Some(_)))
+    }
+
+    /// Keeps what the variable at a position is; whether that is news.
+    fn know(&self, position: usize, outcome: Outcome) -> bool {
+        let mut memo = self.memo.borrow_mut();
+        if memo.len() <= position {
+            memo.resize(position + 1, None);
+        }
+        memo.get_mut(position).is_some_and(|known| known.replace(outcome).is_none())
     }
 
     /// Takes over what a variable was found to be, with the variables behind it, and pays for them.
     fn adopt(&self, memo: &Memo, variables: &Variables, position: usize) -> Option<Arc<Found>> {
         let found = memo.get(variables, position)?;
-        if self.memo.borrow_mut().insert(position, found.outcome.clone()).is_none() {
+        if self.know(position, found.outcome.clone()) {
             self.pay(found.cost);
-            for asked in &found.asked {
-                self.adopt(memo, variables, *asked);
+            for asked in found.asked.iter().filter_map(|name| variables.position(name)) {
+                if !self.knows(asked) {
+                    self.adopt(memo, variables, asked);
+                }
             }
         }
         Some(found)
@@ -201,7 +229,15 @@ impl<'a> Scope<'a> {
         self.spent.set(Meter { units: spent.units.saturating_add(cost.units), checks: spent.checks + cost.checks });
     }
 
+    /// Notes that the program, which is about to be evaluated, may look at who asks.
+    pub(super) fn note_requester(&self, program: &Program) {
+        if let Some(seen) = self.bindings.requester_seen.as_ref().filter(|_| program.sees_requester()) {
+            seen.note();
+        }
+    }
+
     fn evaluate_variable(&self, name: &str, program: &Program, depth: usize) -> (Outcome, Meter) {
+        self.note_requester(program);
         let mut runtime = Runtime::new(self, depth);
         let outcome = runtime.eval(program.node());
         self.pay(runtime.meter());

@@ -2,8 +2,10 @@
 
 use super::ast::{Kind, Node};
 use super::eval::is_type_name;
+use super::object::SPEC;
 use super::program::Program;
-use std::collections::BTreeMap;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Named expressions in the order written; each may use those before it.
@@ -13,24 +15,39 @@ pub struct Variables(Arc<Listed>);
 #[derive(Debug, Default)]
 struct Listed {
     named: Vec<(Arc<str>, Program)>,
-    /// Whether the object alone decides what each of them is.
-    object_alone: Vec<bool>,
+    /// What decides what each of them is, and which variables are the same wherever that is the same.
+    identities: Vec<(Reach, Identity)>,
     /// The last one of each name, as in a policy that declares it twice.
-    positions: BTreeMap<Arc<str>, usize>,
+    positions: HashMap<Arc<str>, usize>,
 }
+
+/// What an expression looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// The `spec` of `object` alone.
+    Spec,
+    /// `object` alone.
+    Object,
+    /// More than that.
+    More,
+}
+
+/// A digest of a variable's name and expression, and of the variables that it uses: variables of different policies with the
+/// same digest are the same.
+pub(super) type Identity = [u64; 4];
 
 impl Variables {
     /// Variables in the order written.
     pub fn new(named: Vec<(Arc<str>, Program)>) -> Self {
-        let positions: BTreeMap<Arc<str>, usize> =
+        let positions: HashMap<Arc<str>, usize> =
             named.iter().enumerate().map(|(position, (name, _))| (name.clone(), position)).collect();
-        let mut object_alone: Vec<bool> = Vec::with_capacity(named.len());
-        for (_, program) in &named {
-            let is_alone = |name: &str| positions.get(name).and_then(|at| object_alone.get(*at)).copied();
-            let alone = asks_object_alone(program.node(), &|name| is_alone(name).unwrap_or_default());
-            object_alone.push(alone);
+        let mut identities: Vec<(Reach, Identity)> = Vec::with_capacity(named.len());
+        for (name, program) in &named {
+            let used = |name: &str| positions.get(name).and_then(|at| identities.get(*at)).copied();
+            let identity = identity(name, program, &used);
+            identities.push(identity);
         }
-        Self(Arc::new(Listed { named, object_alone, positions }))
+        Self(Arc::new(Listed { named, identities, positions }))
     }
 
     /// Names and programs in the order written.
@@ -48,42 +65,73 @@ impl Variables {
         self.0.named.get(position).map(|(_, program)| program)
     }
 
-    /// Whether the value of the variable at a position is the same wherever `object` is.
-    pub(super) fn is_of_object_alone(&self, position: usize) -> bool {
-        self.0.object_alone.get(position).copied().unwrap_or_default()
+    /// The name at a position.
+    pub(super) fn name(&self, position: usize) -> Option<&Arc<str>> {
+        self.0.named.get(position).map(|(name, _)| name)
     }
 
-    /// Whether these are the very same variables.
-    pub(super) fn are(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// What decides what the variable at a position is, and its identity.
+    pub(super) fn identity(&self, position: usize) -> Option<(Reach, &Identity)> {
+        self.0.identities.get(position).map(|(reach, identity)| (*reach, identity))
     }
 }
 
-/// Whether an expression asks for nothing but `object`, what it binds itself, types, and variables of which `is_alone`
-/// says the same.
-fn asks_object_alone(node: &Node, is_alone: &dyn Fn(&str) -> bool) -> bool {
+/// What a variable looks at, and its identity, given those of the variables before it.
+fn identity(name: &str, program: &Program, used: &dyn Fn(&str) -> Option<(Reach, Identity)>) -> (Reach, Identity) {
+    let (own, of_variables) = reach(program.node());
+    let mut digest = Sha256::new();
+    for text in [program.environment(), name, program.source()] {
+        digest.update(text.len().to_le_bytes());
+        digest.update(text);
+    }
+    let mut reach = own;
+    for name in of_variables {
+        let (of_used, identity) = used(name).unwrap_or((Reach::More, Identity::default()));
+        reach = reach.max(of_used);
+        identity.iter().for_each(|part| digest.update(part.to_le_bytes()));
+    }
+    let mut identity = Identity::default();
+    for (part, bytes) in identity.iter_mut().zip(digest.finalize().chunks_exact(size_of::<u64>())) {
+        *part = bytes.iter().fold(0, |part, byte| part << 8 | u64::from(*byte));
+    }
+    (reach, identity)
+}
+
+/// What an expression looks at besides what it binds itself, types and variables; and the variables, in the order in which
+/// they stand there.
+fn reach(node: &Node) -> (Reach, Vec<&str>) {
     let mut bound: Vec<&str> = Vec::new();
-    let (mut names, mut of_variables): (Vec<&str>, Vec<&str>) = Default::default();
+    let (mut names, mut of_variables, mut of_spec): (Vec<&str>, Vec<&str>, usize) = Default::default();
     node.walk(&mut |node| match &node.kind {
         Kind::Ident(name) => names.push(name),
         Kind::Macro(m) => bound.extend(std::iter::once(&m.variable).chain(&m.second).map(|name| &**name)),
-        Kind::Select { operand, field, .. } | Kind::Has { operand, field } if is_variables(operand) => {
+        Kind::Select { operand, field, .. } | Kind::Has { operand, field } if is_named(operand, VARIABLES) => {
             of_variables.push(field);
+        }
+        Kind::Select { operand, field, .. } | Kind::Has { operand, field } if is_named(operand, OBJECT) => {
+            of_spec += usize::from(**field == *SPEC);
         }
         _ => {}
     });
-    let uses = names.iter().filter(|name| **name == VARIABLES).count();
+    let uses = |wanted: &str| names.iter().filter(|name| ***name == *wanted).count();
     // A name that is bound somewhere may be asked for where it is not.
-    let is_known =
-        |name: &&str| **name == *"object" || is_type_name(name) || bound.contains(name) && !is_of_scope(name);
-    let others = names.iter().filter(|name| **name != VARIABLES);
-    uses == of_variables.len() && others.into_iter().all(is_known) && of_variables.into_iter().all(is_alone)
+    let is_known = |name: &&&str| {
+        [OBJECT, VARIABLES].contains(name) || is_type_name(name) || bound.contains(name) && !is_of_scope(name)
+    };
+    let reach = match names.iter().all(|name| is_known(&name)) && uses(VARIABLES) == of_variables.len() {
+        false => Reach::More,
+        true if uses(OBJECT) == of_spec => Reach::Spec,
+        true => Reach::Object,
+    };
+    (reach, of_variables)
 }
+
+const OBJECT: &str = "object";
 
 const VARIABLES: &str = "variables";
 
-fn is_variables(node: &Node) -> bool {
-    matches!(&node.kind, Kind::Ident(name) if **name == *VARIABLES)
+fn is_named(node: &Node, wanted: &str) -> bool {
+    matches!(&node.kind, Kind::Ident(name) if **name == *wanted)
 }
 
 /// Whether a scope may have a name by itself.
@@ -95,21 +143,36 @@ fn is_of_scope(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn alone(expression: &str) -> bool {
+    fn looks_at(expression: &str) -> Reach {
         let named = [("own", "object.spec"), ("asking", "request.name"), ("last", expression)];
         let program = |(name, text): (&str, &str)| (name.into(), Program::compile(text).unwrap());
-        Variables::new(named.map(program).to_vec()).is_of_object_alone(2)
+        Variables::new(named.map(program).to_vec()).identity(2).unwrap().0
+    }
+
+    #[test]
+    fn what_looks_at_the_spec_alone_is_told_from_what_looks_at_the_object() {
+        for expression in [
+            "object.spec.containers.all(c, has(c.image) && type(c) == map)",
+            "has(object.spec) && object.?spec.?hostPID.orValue(false)",
+            "variables.own.containers.map(c, c.name) == ['object']",
+            "1 == 1",
+        ] {
+            assert_eq!(looks_at(expression), Reach::Spec, "{expression}");
+        }
+        for expression in [
+            "object.metadata.name == 'p'",
+            "has(variables.own) ? object.metadata.request : {'params': 1}",
+            "object.spec.hostPID || object == 1",
+            "object['spec'] == 1",
+            "object.all(k, k == 'spec')",
+            "[object].exists(o, o.metadata.name == object.spec.hostname)",
+        ] {
+            assert_eq!(looks_at(expression), Reach::Object, "{expression}");
+        }
     }
 
     #[test]
     fn what_looks_at_the_object_alone_is_told_from_the_rest() {
-        for expression in [
-            "object.spec.containers.all(c, has(c.image) && type(c) == map)",
-            "variables.own.containers.map(c, c.name) == ['request']",
-            "has(variables.own) ? object.metadata.request : {'params': 1}",
-        ] {
-            assert!(alone(expression), "{expression}");
-        }
         for expression in [
             "request.name == object.metadata.name",
             "variables.asking == 'x'",
@@ -124,7 +187,21 @@ mod tests {
             "namespaceObject.metadata.name == 'x'",
             "nosuch == 1",
         ] {
-            assert!(!alone(expression), "{expression}");
+            assert_eq!(looks_at(expression), Reach::More, "{expression}");
         }
+    }
+
+    #[test]
+    fn variables_are_the_same_only_with_all_that_they_use() {
+        let last = |named: &[(&str, &str)]| {
+            let program = |(name, text): &(&str, &str)| ((*name).into(), Program::compile(text).unwrap());
+            let variables = Variables::new(named.iter().map(program).collect());
+            *variables.identity(named.len() - 1).unwrap().1
+        };
+        let one = last(&[("a", "object.spec.x"), ("b", "variables.a == 1")]);
+        assert_eq!(one, last(&[("z", "1 == 1"), ("a", "object.spec.x"), ("b", "variables.a == 1")]));
+        assert_ne!(one, last(&[("a", "object.spec.y"), ("b", "variables.a == 1")]));
+        assert_ne!(one, last(&[("a", "object.spec.x"), ("c", "variables.a == 1")]), "errors tell the name");
+        assert_ne!(one, last(&[("a", "object.spec.x"), ("b", "variables.a == 2")]));
     }
 }

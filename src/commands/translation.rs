@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::output::report_problems;
 use crate::cli::{Input, Translation};
-use crate::input::{Inventory, Sourced, read_objects};
+use crate::input::{Inventory, read_objects};
 use crate::requests::{Manifests, PodRequest, RequestReader};
 use crate::targets::vap::STATIC_SINCE;
 use crate::targets::{TARGETS, Target};
@@ -70,13 +71,14 @@ pub(super) fn namespaces(inventory: &Inventory) -> Vec<Value> {
 pub(super) fn requests(inventory: &Inventory, namespace: &str, input: &Input) -> Vec<PodRequest> {
     use crate::input::Class;
     let reader = reader(inventory, namespace, input);
-    let class = |class, objects: &[Sourced<Value>]| objects.iter().map(|it| (class, it.clone())).collect::<Vec<_>>();
-    let objects = class(Class::Pod, &inventory.pods)
-        .into_iter()
-        .chain(class(Class::Workload, &inventory.workloads))
-        .chain(class(Class::AdmissionReview, &inventory.admission_reviews))
-        .chain(class(Class::AuditEvent, &inventory.audit_events));
-    let requests = objects.filter_map(|(class, object)| reader.request(class, object).ok().flatten());
+    let objects = [
+        (Class::Pod, &inventory.pods),
+        (Class::Workload, &inventory.workloads),
+        (Class::AdmissionReview, &inventory.admission_reviews),
+        (Class::AuditEvent, &inventory.audit_events),
+    ];
+    let objects: Vec<_> = objects.into_iter().flat_map(|(class, all)| all.iter().map(move |it| (class, it))).collect();
+    let requests = objects.into_par_iter().filter_map(|(class, it)| reader.request(class, it.clone()).ok().flatten());
     requests.filter(PodRequest::is_for_pod).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::{apply_defaults, object_type};
+use crate::schema::{apply_defaults, may_be_filled_in, object_type};
 
 /// Makes `pod` what the API server of 1.24 decodes from it: all defaults filled in. Idempotent.
 pub fn default_pod(pod: &mut Value) {
@@ -25,16 +25,23 @@ pub fn without_defaults(pod: &Value) -> Value {
     default_pod(&mut defaulted);
     let mut pointers = Vec::new();
     push_pointers(&written, "", &mut pointers);
-    for pointer in pointers.iter().rev() {
-        let mut shorter = written.clone();
-        remove(&mut shorter, pointer);
-        let mut again = shorter.clone();
+    for pointer in pointers.iter().rev().filter(|pointer| may_come_back(pointer)) {
+        let mut again = written.clone();
+        remove(&mut again, pointer);
         default_pod(&mut again);
-        if again == defaulted {
-            written = shorter;
+        // What is not filled in again at its place need not be compared as a whole.
+        if again.pointer(pointer) == defaulted.pointer(pointer) && again == defaulted {
+            remove(&mut written, pointer);
         }
     }
     written
+}
+
+/// Whether [`default_pod`] may fill in what stands there.
+fn may_come_back(pointer: &str) -> bool {
+    let mut steps = pointer.rsplit('/');
+    let (key, within) = (steps.next().unwrap_or_default(), steps.next().unwrap_or_default());
+    may_be_filled_in(&key.replace("~1", "/").replace("~0", "~"), within)
 }
 
 /// The pointers of all keys of all objects, each after that of the object it stands in.
@@ -188,6 +195,26 @@ mod tests {
         let mut pod = json!({ "spec": spec });
         admit_service_account(&mut pod, account, minor);
         pod["spec"].take()
+    }
+
+    #[test]
+    fn all_that_defaults_fill_in_may_come_back() {
+        let written = json!({"spec": {"serviceAccountName": "web", "hostNetwork": true,
+            "volumes": [{"name": "v"}, {"name": "h", "hostPath": {"path": "/"}}, {"name": "s", "secret": {}}, {"name": "p",
+                "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}, {"downwardAPI": {"items": [
+                    {"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}}]}}],
+            "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 1}],
+                "resources": {"limits": {"cpu": "1", "example.com/x": "2"}}, "livenessProbe": {"httpGet": {"port": 1}}}],
+            "ephemeralContainers": [{"name": "e"}]}});
+        let mut defaulted = written.clone();
+        default_pod(&mut defaulted);
+        let mut pointers = Vec::new();
+        push_pointers(&defaulted, "", &mut pointers);
+        let filled_in: Vec<_> = pointers.iter().filter(|pointer| written.pointer(pointer).is_none()).collect();
+        assert!(filled_in.len() >= 30, "{filled_in:?}");
+        let lost: Vec<_> = filled_in.iter().filter(|pointer| !may_come_back(pointer)).collect();
+        assert!(lost.is_empty(), "{lost:?}");
+        assert_eq!(without_defaults(&defaulted), written);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::rbac::{PolicySet, Rbac};
 use crate::requests::{PodRequest, anyone, impersonated};
 
 /// How many given requests are paired at a time.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
 /// The given requests, and each of them again as somebody of every other class of requesters in its namespace; behind them
 /// updates of the pods that they create.
@@ -30,13 +30,11 @@ pub fn of_every_requester<T: Send>(
     let mut tidied = Tidied::default();
     let (mut of_creates, mut of_updates) = (Vec::new(), Vec::new());
     for some in given.chunks(AT_ONCE) {
-        let create = |request| {
+        let create = |request: &PodRequest| {
             let creates = requesters.paired(request);
             let created = updates::created(cluster, &creates);
             (creates, created)
         };
-        let mut created: Vec<_> = some.par_iter().map(create).collect();
-        created.iter_mut().for_each(|(creates, created)| tidied.note(creates, created));
         let update = |(mut requests, created): (Vec<PodRequest>, Vec<_>)| {
             let creates = requests.len();
             requests.extend(updates::all(&requests, &created));
@@ -44,7 +42,19 @@ pub fn of_every_requester<T: Send>(
             let of_updates = made.split_off(creates.min(made.len()));
             (made, of_updates)
         };
-        let made: Vec<(Vec<T>, Vec<T>)> = created.into_par_iter().map(update).collect();
+        // What garbage collection touches is settled in the order of the requests; where nothing is left to settle, each
+        // request's pods are made, looked at and forgotten before the next one's.
+        let is_settled = |request: &PodRequest| {
+            let mut asking = std::iter::once(&request.requester).chain(requesters.others(request));
+            asking.all(|requester| tidied.has(request, requester))
+        };
+        let made: Vec<(Vec<T>, Vec<T>)> = if some.iter().all(is_settled) {
+            some.par_iter().map(|request| update(create(request))).collect()
+        } else {
+            let mut created: Vec<_> = some.par_iter().map(create).collect();
+            created.iter_mut().for_each(|(creates, created)| tidied.note(creates, created));
+            created.into_par_iter().map(update).collect()
+        };
         for (creates, updates) in made {
             of_creates.extend(creates);
             of_updates.extend(updates);
@@ -76,11 +86,15 @@ impl<'a> Requesters<'a> {
 
     /// The request, and the same from everybody who may use other policies.
     fn paired(&self, request: &PodRequest) -> Vec<PodRequest> {
+        let again = |requester: &Creator| PodRequest { requester: requester.clone(), ..request.clone() };
+        std::iter::once(request.clone()).chain(self.others(request).map(again)).collect()
+    }
+
+    /// Those who may use other policies than the requester.
+    fn others<'r>(&'r self, request: &'r PodRequest) -> impl Iterator<Item = &'r Creator> {
         let own = self.rbac.usable(&request.namespace, &request.requester.user, &request.requester.groups);
         let others = self.in_namespace.get(request.namespace.as_str()).into_iter().flatten();
-        let others = others.filter(|(_, usable)| *usable != own).map(|(requester, _)| requester.clone());
-        let again = others.map(|requester| PodRequest { requester, ..request.clone() });
-        [request.clone()].into_iter().chain(again).collect()
+        others.filter(move |(_, usable)| *usable != own).map(|(requester, _)| requester)
     }
 }
 

@@ -43,6 +43,12 @@ pub(super) struct Created {
 pub(super) struct Tidied(BTreeSet<(String, String, Vec<String>)>);
 
 impl Tidied {
+    /// Whether garbage collection has touched a pod of somebody where the request is made.
+    pub(super) fn has(&self, request: &PodRequest, requester: &Creator) -> bool {
+        let Creator { user, groups } = requester.clone();
+        self.0.contains(&(request.namespace.clone(), user, groups))
+    }
+
     /// Has garbage collection touch the first denied pod of each requester.
     pub(super) fn note(&mut self, requests: &[PodRequest], created: &mut [Created]) {
         for created in created.iter_mut().filter(|created| created.is_denied) {

@@ -17,6 +17,14 @@ pub fn apply_defaults(of: StructId, object: &mut Value) {
     }
 }
 
+/// Whether defaults may be filled in under a key of some object, be it one of the requests that are made of limits; `within`
+/// is the key under which the object stands.
+pub fn may_be_filled_in(key: &str, within: &str) -> bool {
+    let constants = DEFAULTS.iter().map(|(_, field, _)| *field);
+    let computed = COMPUTED.iter().flat_map(|(_, _, fields)| fields.iter().copied());
+    within == "requests" || constants.chain(computed).any(|field| field == key)
+}
+
 enum Constant {
     Text(&'static str),
     Number(i64),
@@ -68,15 +76,15 @@ const DEFAULTS: &[(&str, &str, Constant)] = &[
 /// Defaults that depend on other values of the same object.
 type Compute = fn(&mut Map<String, Value>);
 
-/// Types whose defaults are more than a constant.
-const COMPUTED: &[(&str, Compute)] = &[
-    ("v1.Pod", pod),
-    ("v1.PodTemplateSpec", drop_init_container_annotations),
-    ("v1.PodSpec", pod_spec),
-    ("v1.Container", image_pull_policy),
-    ("v1.EphemeralContainer", image_pull_policy),
-    ("v1.Volume", volume_source),
-    ("v1.Namespace", namespace_label),
+/// Types whose defaults are more than a constant, and the fields that get them.
+const COMPUTED: &[(&str, Compute, &[&str])] = &[
+    ("v1.Pod", pod, &["spec", "enableServiceLinks", "requests"]),
+    ("v1.PodTemplateSpec", drop_init_container_annotations, &[]),
+    ("v1.PodSpec", pod_spec, &["serviceAccountName", "serviceAccount", "hostPort"]),
+    ("v1.Container", image_pull_policy, &["imagePullPolicy"]),
+    ("v1.EphemeralContainer", image_pull_policy, &["imagePullPolicy"]),
+    ("v1.Volume", volume_source, &["emptyDir"]),
+    ("v1.Namespace", namespace_label, &["metadata", "labels", "kubernetes.io/metadata.name"]),
 ];
 
 /// A type's own defaults.
@@ -95,7 +103,7 @@ static OWN: LazyLock<BTreeMap<StructId, Own>> = LazyLock::new(|| {
             all.entry(id).or_default().constants.push((field, pointer, value.json()));
         }
     }
-    for (owner, compute) in COMPUTED {
+    for (owner, compute, _) in COMPUTED {
         if let Some(id) = StructId::named(owner) {
             all.entry(id).or_default().computed = Some(*compute);
         }
@@ -305,7 +313,7 @@ mod tests {
         for (owner, field, _) in DEFAULTS {
             assert!(StructId::named(owner).and_then(|id| id.get().field(field)).is_some(), "{owner} {field}");
         }
-        for (owner, _) in COMPUTED {
+        for (owner, ..) in COMPUTED {
             assert!(StructId::named(owner).is_some(), "{owner}");
         }
     }

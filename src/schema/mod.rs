@@ -16,7 +16,7 @@ mod suggest;
 mod table;
 
 pub use check::{FieldPath, Finding, FindingKind, Segment, check};
-pub use defaults::apply_defaults;
+pub use defaults::{apply_defaults, may_be_filled_in};
 pub use equality::{only_garbage_collection_fields_changed, semantically_equal};
 pub(crate) use table::{JsonType, field_names, json_types};
 pub use table::{StructId, object_type};

@@ -1,24 +1,25 @@
 //! The macros: quantifiers, `map`, `filter`, their two-variable forms, `sortBy`, `optMap`.
 
 use super::Runtime;
+use super::chain::Chained;
 use crate::cel::ast::{Macro, MacroKind, Node};
 use crate::cel::cost;
 use crate::cel::error::EvalError;
 use crate::cel::library::Outcome;
 use crate::cel::value::{Key, Map, Value};
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// What a macro binds for one round: its variable, and the second one of two-variable forms.
 type Round = (Value, Option<Value>);
 
 impl Runtime<'_> {
     pub(super) fn expand(&mut self, m: &Macro, at: usize) -> Outcome {
+        if let MacroKind::OptMap | MacroKind::OptFlatMap = m.kind {
+            return self.optional_map(m).map(Chained::wrapped);
+        }
         let range = self.eval(&m.range)?;
-        match m.kind {
-            MacroKind::OptMap | MacroKind::OptFlatMap => return self.optional_map(m, range),
-            MacroKind::SortBy => return self.sort_by(m, range, at),
-            _ => {}
+        if let MacroKind::SortBy = m.kind {
+            return self.sort_by(m, range, at);
         }
         let rounds = rounds(&range, m.second.is_some())?;
         match m.kind {
@@ -32,7 +33,7 @@ impl Runtime<'_> {
     }
 
     /// Evaluates `node` with the macro's variables bound.
-    fn bound(&mut self, m: &Macro, round: Round, node: &Node) -> Outcome {
+    pub(super) fn bound(&mut self, m: &Macro, round: Round, node: &Node) -> Outcome {
         self.charge(cost::NODE)?;
         let outer = self.locals.len();
         self.locals.push((m.variable.clone(), round.0));
@@ -137,21 +138,6 @@ impl Runtime<'_> {
         }
         keyed.sort_by(|a, b| a.0.compare(&b.0).unwrap_or(Ordering::Equal));
         Ok(Value::list(keyed.into_iter().map(|(_, item)| item)))
-    }
-
-    fn optional_map(&mut self, m: &Macro, range: Value) -> Outcome {
-        let Value::Optional(inner) = range else {
-            return Err(EvalError::no_such_overload());
-        };
-        let Some(inner) = inner else {
-            return Ok(Value::Optional(None));
-        };
-        let value = self.bound(m, ((*inner).clone(), None), &m.body)?;
-        match m.kind {
-            MacroKind::OptMap => Ok(Value::Optional(Some(Arc::new(value)))),
-            _ if matches!(value, Value::Optional(_)) => Ok(value),
-            _ => Err(EvalError::no_such_overload()),
-        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Evaluates a tree, as cel-go does: strict calls, lenient `&&` and `||`, optionals that chain, costs that cancel.
 
+mod chain;
 mod macros;
 mod select;
 
 use super::ast::{Call, Element, Entry, Field, Kind, Node};
 use super::cost;
 use super::error::EvalError;
-use super::library::Outcome;
+use super::library::{Function, Outcome};
 use super::limits;
 use super::scope::Scope;
 use super::value::{Key, Struct, Value};
+use chain::Chained;
 use std::sync::Arc;
 
 /// One expression being evaluated.
@@ -51,11 +53,20 @@ impl<'a> Runtime<'a> {
 
     /// The value of a node.
     pub(crate) fn eval(&mut self, node: &Node) -> Outcome {
+        self.nested(node.at, |runtime| runtime.eval_kind(node))
+    }
+
+    /// Evaluates one level further down.
+    fn nested<T>(
+        &mut self,
+        at: usize,
+        evaluate: impl FnOnce(&mut Self) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
         if self.depth >= MAX_OPEN {
-            return Err(EvalError::unknown("variables that nest so deeply", node.at));
+            return Err(EvalError::unknown("variables that nest so deeply", at));
         }
         self.depth += 1;
-        let outcome = self.eval_kind(node);
+        let outcome = evaluate(self);
         self.depth -= 1;
         outcome
     }
@@ -64,7 +75,7 @@ impl<'a> Runtime<'a> {
         match &node.kind {
             Kind::Literal(value) => Ok(value.clone()),
             Kind::Ident(name) => self.ident(name, node.at),
-            Kind::Select { operand, field, optional } => self.select(operand, field, *optional),
+            Kind::Select { operand, field, optional } => self.select(operand, field, *optional).map(Chained::wrapped),
             Kind::Has { operand, field } => self.has(operand, field),
             Kind::Index { operand, index, optional } => self.index(operand, index, *optional),
             Kind::Not(operand) => match self.eval(operand)? {
@@ -133,12 +144,30 @@ impl<'a> Runtime<'a> {
         let Some(function) = call.function else {
             return Err(EvalError::unknown(format!("the function `{}`", call.name), at));
         };
-        let mut args = Vec::with_capacity(call.args.len());
-        for arg in &call.args {
-            args.push(self.eval(arg)?);
+        // Most calls have few arguments, which need no list of their own.
+        match call.args.as_slice() {
+            [optional] if call.member && &*call.name == "hasValue" => self.has_value(call, function, optional, at),
+            [optional, fallback] if call.member && &*call.name == "orValue" => {
+                self.or_value(call, function, [optional, fallback], at)
+            }
+            [one] => {
+                let args = [self.eval(one)?];
+                self.apply(call, function, &args, at)
+            }
+            [one, other] => {
+                let args = [self.eval(one)?, self.eval(other)?];
+                self.apply(call, function, &args, at)
+            }
+            several => {
+                let args = several.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+                self.apply(call, function, &args, at)
+            }
         }
-        self.charge(cost::NODE + cost::of_arguments(&call.name, &args))?;
-        function.call(&call.name, call.member, self, &args).map_err(|error| match error {
+    }
+
+    fn apply(&mut self, call: &Call, function: &Function, args: &[Value], at: usize) -> Outcome {
+        self.charge(cost::NODE + cost::of_arguments(&call.name, args))?;
+        function.call(&call.name, call.member, self, args).map_err(|error| match error {
             EvalError::CannotEvaluate { what, expression, .. } => EvalError::CannotEvaluate { what, at, expression },
             other => other,
         })

@@ -9,16 +9,6 @@ use crate::cel::value::{Key, Value};
 use std::sync::Arc;
 
 impl Runtime<'_> {
-    /// `operand.field` or `operand.?field`.
-    pub(super) fn select(&mut self, operand: &Node, field: &Arc<str>, optional: bool) -> Outcome {
-        if let Some(outcome) = self.variable(operand, field) {
-            return outcome.map(|value| if optional { Value::some(value) } else { value });
-        }
-        let operand = self.eval(operand)?;
-        self.charge(cost::NODE)?;
-        chain(operand, optional, &|value| field_of(value, field), || no_such_key(field))
-    }
-
     /// `has(operand.field)`; never fails on a missing field.
     pub(super) fn has(&mut self, operand: &Node, field: &Arc<str>) -> Outcome {
         if self.is_variables(operand) {
@@ -50,7 +40,7 @@ impl Runtime<'_> {
     }
 
     /// `variables.name`, unless a macro's variable is called so.
-    fn variable(&mut self, operand: &Node, name: &str) -> Option<Outcome> {
+    pub(super) fn variable(&mut self, operand: &Node, name: &str) -> Option<Outcome> {
         if !self.is_variables(operand) {
             return None;
         }
@@ -81,7 +71,7 @@ fn wrap(found: Option<Value>) -> Value {
     Value::Optional(found.map(Arc::new))
 }
 
-fn field_of(value: &Value, field: &str) -> Option<Value> {
+pub(super) fn field_of(value: &Value, field: &str) -> Option<Value> {
     match value {
         Value::Map(map) => map.get_str(field).cloned(),
         Value::Struct(s) => s.fields.iter().find(|(name, _)| **name == *field).map(|(_, value)| value.clone()),
@@ -114,7 +104,7 @@ fn list_index(index: &Value) -> Result<i64, EvalError> {
     }
 }
 
-fn no_such_key(key: &str) -> EvalError {
+pub(super) fn no_such_key(key: &str) -> EvalError {
     EvalError::Runtime(format!("no such key: {key}"))
 }
 

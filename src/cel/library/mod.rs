@@ -114,12 +114,13 @@ fn no_such_overload(name: &str, args: &[Value]) -> EvalError {
 /// The functions that expressions may call.
 #[derive(Debug)]
 pub struct Environment {
+    name: &'static str,
     functions: BTreeMap<&'static str, Function>,
 }
 
 impl Environment {
     /// All functions of these libraries.
-    pub(crate) fn new(libraries: &[&'static Library]) -> Self {
+    pub(crate) fn new(name: &'static str, libraries: &[&'static Library]) -> Self {
         let mut functions: BTreeMap<&'static str, Function> = BTreeMap::new();
         for library in libraries {
             for declaration in library.functions {
@@ -130,7 +131,12 @@ impl Environment {
                 }
             }
         }
-        Self { functions }
+        Self { name, functions }
+    }
+
+    /// What it is called; no two are called alike.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The function of that name.
@@ -170,10 +176,11 @@ static KYVERNO_LIBRARIES: LazyLock<Vec<&'static Library>> = LazyLock::new(|| {
 });
 
 /// The environment of Kyverno's CEL policies.
-pub(crate) static KYVERNO: LazyLock<Environment> = LazyLock::new(|| Environment::new(&KYVERNO_LIBRARIES));
+pub(crate) static KYVERNO: LazyLock<Environment> = LazyLock::new(|| Environment::new("kyverno", &KYVERNO_LIBRARIES));
 
 /// The environment of Kubernetes' admission policies.
-pub(crate) static KUBERNETES: LazyLock<Environment> = LazyLock::new(|| Environment::new(&KUBERNETES_LIBRARIES));
+pub(crate) static KUBERNETES: LazyLock<Environment> =
+    LazyLock::new(|| Environment::new("kubernetes", &KUBERNETES_LIBRARIES));
 
 #[cfg(test)]
 mod tests {

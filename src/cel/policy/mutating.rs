@@ -177,11 +177,20 @@ impl<'a> Run<'a> {
         let answer = phase.answer(&mutation.program, &mut self.outcome);
         let value = answer.map_err(|OutOfBudget| Failure::Policy(cost::OUT_OF_BUDGET.into()))?;
         let value = value.map_err(Failure::Policy)?;
+        if mutation.kind == MutationKind::JsonPatch
+            && matches!(&value, Value::List(operations) if operations.is_empty())
+        {
+            return Ok(self.object.clone());
+        }
         let patched = match mutation.kind {
             MutationKind::JsonPatch => json_patched(&self.object, &value),
             MutationKind::ApplyConfiguration => self.applied(policy, &value),
         };
-        (self.surroundings.redefault)(patched.map_err(Failure::Policy)?).map_err(Failure::Server)
+        let patched = patched.map_err(Failure::Policy)?;
+        if patched == *self.object {
+            return Ok(self.object.clone());
+        }
+        (self.surroundings.redefault)(patched).map_err(Failure::Server)
     }
 
     fn applied(&mut self, policy: &Policy, value: &Value) -> Result<Json, String> {

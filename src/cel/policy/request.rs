@@ -2,7 +2,7 @@
 
 use crate::cel::authorizer::{Authorize, Identity};
 use crate::cel::library::request_resource_value;
-use crate::cel::{Bindings, Key, Object, Value};
+use crate::cel::{Bindings, Key, Object, RequesterSeen, Value};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct Request {
     pub namespace: String,
     /// The requester.
     pub identity: Identity,
+    /// Whether anything has looked at the requester.
+    pub requester_seen: RequesterSeen,
     /// The rest of the requester: `uid`, `extra`.
     pub user_details: Map<String, Json>,
     /// The object as admission sees it (see [`crate::cel::normalise`]); `Null` for none.
@@ -130,7 +132,8 @@ impl Request {
 
     /// The objects and the request.
     pub(crate) fn plain_bindings<'a>(&self, object: &Object) -> Bindings<'a> {
-        Bindings::new().with_object(object).with("oldObject", self.old_object.value()).with("request", self.value())
+        let bindings = Bindings::new().with_object(object).with("oldObject", self.old_object.value());
+        bindings.with("request", self.value()).noting_requester(self.requester_seen.clone())
     }
 
     /// The variable `namespaceObject`: null for cluster-scoped requests.

@@ -8,6 +8,7 @@ pub(super) mod pods;
 pub(super) mod rules;
 pub(super) mod server;
 pub(super) mod stored;
+pub(super) mod verdicts;
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::stored::{as_stored, prepare_for_create};
+use super::stored::{as_stored, as_stored_with_spec, prepare_for_create};
 use crate::cel::Object;
 use crate::modern;
 
@@ -12,7 +12,9 @@ use crate::modern;
 #[derive(Default)]
 pub(in crate::targets) struct Pods<'a> {
     submitted: Mutex<Vec<(&'a Value, Object)>>,
-    changed: Mutex<Vec<(Value, Object)>>,
+    changed: Mutex<Vec<Object>>,
+    /// One pod of each `spec`.
+    specs: Mutex<Vec<Object>>,
 }
 
 impl<'a> Pods<'a> {
@@ -22,19 +24,26 @@ impl<'a> Pods<'a> {
         if let Some((_, object)) = known.iter().rfind(|(other, _)| std::ptr::eq(*other, pod)) {
             return object.clone();
         }
-        let object = Object::from(as_stored(pod.clone()));
+        let spec = pod.get("spec");
+        let alike = known.iter().rfind(|(other, _)| spec.is_some() && other.get("spec") == spec);
+        let stored = match alike.and_then(|(_, object)| object.get("spec")) {
+            Some(spec) => as_stored_with_spec(pod, spec),
+            None => as_stored(pod.clone()),
+        };
+        let object = self.shown(stored);
         known.push((pod, object.clone()));
         object
     }
 
     /// A pod that a policy has changed.
     pub(in crate::targets) fn changed(&self, pod: Value) -> Object {
+        let pod = as_stored(pod);
         let mut known = locked(&self.changed);
-        if let Some((_, object)) = known.iter().rfind(|(other, _)| *other == pod) {
+        if let Some(object) = known.iter().rfind(|other| ***other == pod) {
             return object.clone();
         }
-        let object = Object::from(as_stored(pod.clone()));
-        known.push((pod, object.clone()));
+        let object = self.shown(pod);
+        known.push(object.clone());
         object
     }
 
@@ -46,7 +55,17 @@ impl<'a> Pods<'a> {
         }
         let mut prepared = Value::clone(&pod);
         prepare_for_create(&mut prepared);
-        prepared.into()
+        self.shown(prepared)
+    }
+
+    /// A pod as the server shows it, with what is known of its `spec` already.
+    fn shown(&self, pod: Value) -> Object {
+        let mut specs = locked(&self.specs);
+        let object = Object::beside(pod, &specs);
+        if !specs.iter().any(|other| other.shares_spec(&object)) {
+            specs.push(object.clone());
+        }
+        object
     }
 }
 

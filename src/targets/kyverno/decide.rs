@@ -7,7 +7,7 @@ use super::read::{CelPolicy, Kind};
 use super::side::side;
 use super::{mutating, validating};
 use crate::admission::Operation;
-use crate::cel::authorizer::DenyAll;
+use crate::cel::authorizer::{Decision, DenyAll};
 use crate::cel::policy::{Request, Surroundings, matching};
 use crate::cel::{Bindings, EvalError, Program, Scope, Value};
 use crate::modern;
@@ -15,6 +15,7 @@ use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
 use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::cel_request;
+use crate::targets::cel_policies::verdicts::{Fresh, Verdicts};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// Kyverno's policies and what stands around them, whoever wrote them.
@@ -86,12 +87,15 @@ impl<'a> KyvernoPolicies<'a> {
 
 impl Decider for KyvernoPolicies<'_> {
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
-        self.decide_about(request, &Pods::default())
+        self.decide_about(request, &Pods::default()).verdict
     }
 
     fn decide_all(&self, requests: &[AdmissionRequest<'_>]) -> Vec<TargetVerdict> {
         let pods = Pods::default();
-        requests.iter().map(|request| self.decide_about(request, &pods)).collect()
+        let mut verdicts = Verdicts::default();
+        let nobody_asks = |_: &AdmissionRequest<'_>, _: &_| Decision::default();
+        let verdict = |request| verdicts.of(request, nobody_asks, || self.decide_about(request, &pods));
+        requests.iter().map(verdict).collect()
     }
 
     fn unsupported(&self) -> &[Unsupported] {
@@ -112,7 +116,7 @@ impl Decider for KyvernoPolicies<'_> {
 
 impl KyvernoPolicies<'_> {
     /// Decides about one of the requests that `pods` are of.
-    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> TargetVerdict {
+    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> Fresh {
         let mut asked = cel_request(request, pods);
         if asked.old_object.is_null() {
             // Kyverno shows an empty object where there is none.
@@ -130,7 +134,7 @@ impl KyvernoPolicies<'_> {
             self.validate(&asked, &surroundings, &mut verdict);
         }
         verdict.pod = asked.object.json().clone();
-        verdict
+        Fresh { verdict, questions: (!asked.requester_seen.is_noted()).then(Vec::new) }
     }
 
     /// All mutating policies, each on what the one before left. Kyverno knows no order among them: where it matters, nobody

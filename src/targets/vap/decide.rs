@@ -1,12 +1,10 @@
 //! What a server makes of a request: the mutating policies, the server's own preparation of pods, the validating ones.
 
-use std::sync::Mutex;
-
 use serde_json::Value;
 
+use super::grants::{Grants, Interview, decision};
 use super::side::side;
 use crate::admission::Operation;
-use crate::cel::authorizer::{Attributes, Authorize, Decision, Identity};
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
 use crate::rbac::Rbac;
@@ -14,6 +12,7 @@ use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
 use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::cel_request;
+use crate::targets::cel_policies::verdicts::{Fresh, Verdicts};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported};
 
 /// The API server puts no more failures into the audit log.
@@ -45,7 +44,7 @@ impl<'a> NativePolicies<'a> {
             params: documents.to_vec(),
             namespaces: context.namespaces,
             rbac: context.rbac,
-            grants: Grants { rbac: context.rbac, unanswered: Mutex::default() },
+            grants: Grants::new(context.rbac),
             policies,
             validates_pods: true,
         }
@@ -64,12 +63,18 @@ impl<'a> NativePolicies<'a> {
 
 impl Decider for NativePolicies<'_> {
     fn decide(&self, request: &AdmissionRequest<'_>) -> TargetVerdict {
-        self.decide_about(request, &Pods::default())
+        self.decide_about(request, &Pods::default()).verdict
     }
 
     fn decide_all(&self, requests: &[AdmissionRequest<'_>]) -> Vec<TargetVerdict> {
         let pods = Pods::default();
-        requests.iter().map(|request| self.decide_about(request, &pods)).collect()
+        let mut verdicts = Verdicts::default();
+        let verdict = |request| {
+            let ask =
+                |asking: &AdmissionRequest<'_>, question: &_| decision(self.rbac, asking.user, asking.groups, question);
+            verdicts.of(request, ask, || self.decide_about(request, &pods))
+        };
+        requests.iter().map(verdict).collect()
     }
 
     fn unsupported(&self) -> &[Unsupported] {
@@ -90,8 +95,8 @@ impl Decider for NativePolicies<'_> {
 
 impl NativePolicies<'_> {
     /// Decides about one of the requests that `pods` are of.
-    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> TargetVerdict {
-        let authorizer = Grants { rbac: self.rbac, unanswered: Mutex::default() };
+    fn decide_about<'r>(&self, request: &AdmissionRequest<'r>, pods: &Pods<'r>) -> Fresh {
+        let authorizer = Interview::new(self.rbac, request.user, request.groups);
         let surroundings = Surroundings {
             authorize: &authorizer,
             namespace_object: self.namespace(request.namespace),
@@ -112,9 +117,10 @@ impl NativePolicies<'_> {
             self.validate_pod(&asked, &mut verdict);
             take_in(self.policies.validate(&asked, &surroundings), &mut verdict);
         }
-        verdict.unsupported.extend(authorizer.into_unsupported());
+        let (questions, unsupported) = authorizer.into_parts();
+        verdict.unsupported.extend(unsupported);
         verdict.pod = asked.object.json().clone();
-        verdict
+        Fresh { verdict, questions: (!asked.requester_seen.is_noted()).then_some(questions) }
     }
 
     /// The API server refuses some pods that were filled in.
@@ -166,47 +172,4 @@ fn take_in(outcome: AdmissionOutcome, verdict: &mut TargetVerdict) {
         path: String::new(),
         why: unknown.what,
     }));
-}
-
-/// Answers by the cluster's roles and bindings, as far as they are about the use of policies.
-#[derive(Debug)]
-struct Grants<'a> {
-    rbac: &'a Rbac,
-    /// Questions about anything else.
-    unanswered: Mutex<Vec<String>>,
-}
-
-impl Grants<'_> {
-    fn into_unsupported(self) -> Vec<Unsupported> {
-        let questions = self.unanswered.into_inner().unwrap_or_default();
-        let unsupported = |question| Unsupported {
-            document: "authorizer".to_owned(),
-            path: String::new(),
-            why: format!("whether somebody may {question} is not known here"),
-        };
-        questions.into_iter().map(unsupported).collect()
-    }
-}
-
-impl Authorize for Grants<'_> {
-    fn authorize(&self, identity: &Identity, attributes: &Attributes) -> Decision {
-        let answer = match attributes {
-            Attributes::Resource { verb, group, resource, subresource, namespace, name }
-                if verb == "use" && resource == "podsecuritypolicies" && subresource.is_empty() =>
-            {
-                self.rbac.may_use(group, name, namespace, &identity.user, &identity.groups)
-            }
-            _ => None,
-        };
-        if answer.is_none()
-            && let Ok(mut unanswered) = self.unanswered.lock()
-        {
-            unanswered.push(format!("{attributes:?}"));
-        }
-        Decision { allowed: answer.unwrap_or_default(), ..Decision::default() }
-    }
-
-    fn unanswered(&self) -> Option<String> {
-        self.unanswered.lock().ok()?.first().cloned()
-    }
 }

@@ -10,6 +10,7 @@ mod access;
 mod decide;
 mod emit;
 mod gaps;
+mod grants;
 mod mutating;
 mod residual;
 mod side;

@@ -279,3 +279,58 @@ fn every_version_gets_what_it_can_compile() {
         }
     }
 }
+
+/// A policy with one validation, and variables.
+fn validating(variables: Value, expression: &str) -> [Value; 2] {
+    let api = "admissionregistration.k8s.io/v1";
+    let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["pods"]});
+    let validations = json!([{"expression": expression, "messageExpression": "'not ' + object.metadata.name"}]);
+    [
+        json!({"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": "v"}, "spec": {
+            "matchConstraints": {"resourceRules": [rule]}, "variables": variables, "validations": validations}}),
+        json!({"apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": "v"}, "spec": {
+            "policyName": "v", "validationActions": ["Deny"]}}),
+    ]
+}
+
+#[test]
+fn what_a_rule_reads_tells_requests_apart_that_are_decided_together() {
+    let cluster = cluster(&[policy("a", json!({}))], &grant(&["a"], "dev", "policy"));
+    let context = Context { namespaces: &[], rbac: cluster.rbac(), target_minor: 37 };
+    let mut labelled = pod(json!({}));
+    labelled["metadata"]["labels"] = json!({"x": "y"});
+    let pods = [pod(json!({})), labelled, pod(json!({"hostPID": true}))];
+    let groups = [vec!["dev".to_owned()], vec!["ops".to_owned()], vec!["ops".to_owned()]];
+    let requests: Vec<AdmissionRequest<'_>> = pods
+        .iter()
+        .flat_map(|object| {
+            ["alice", "bob", "carol"].into_iter().zip(&groups).map(move |(user, groups)| AdmissionRequest {
+                namespace: "default",
+                name: "p",
+                user,
+                groups,
+                operation: Operation::Create,
+                subresource: "",
+                object,
+                old_object: None,
+            })
+        })
+        .collect();
+    let who = json!([{"name": "who", "expression": "request.userInfo"}, {"name": "pid", "expression": "object.spec.?hostPID.orValue(false)"}]);
+    for (expression, passing) in [
+        ("request.userInfo.username == 'carol'", 3),
+        ("request.userInfo.groups.exists(g, g == 'dev')", 3),
+        ("variables.who.username == 'bob' && !variables.pid", 2),
+        ("authorizer.group('policy').resource('podsecuritypolicies').name('a').check('use').allowed()", 3),
+        ("object.metadata.?labels.?x.orValue('') != 'y'", 6),
+        ("object.spec.?hostPID.orValue(false) == true", 3),
+        ("!variables.pid && has(object.metadata.labels)", 3),
+    ] {
+        let policies = NativePolicies::read(&validating(who.clone(), expression), &context);
+        assert_eq!(policies.unsupported(), [], "{expression}");
+        let together = policies.decide_all(&requests);
+        let alone: Vec<TargetVerdict> = requests.iter().map(|request| policies.decide(request)).collect();
+        assert_eq!(together, alone, "{expression}");
+        assert_eq!(together.iter().filter(|verdict| verdict.allowed).count(), passing, "{expression}");
+    }
+}

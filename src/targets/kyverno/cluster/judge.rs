@@ -153,6 +153,7 @@ impl Rule {
 
 /// What a rule's variables stand for.
 pub(super) fn variables(request: &Request) -> Variables {
+    request.requester_seen.note();
     let mut user = Map::new();
     if !request.identity.user.is_empty() {
         user.insert("username".to_owned(), json!(request.identity.user));

@@ -142,6 +142,7 @@ fn kind_matches(kind: &str, subresource: &str) -> bool {
 /// The requester is the subject.
 fn is(subject: &Json, request: &Request) -> bool {
     let text = |key: &str| subject.get(key).and_then(Json::as_str).unwrap_or_default();
+    request.requester_seen.note();
     let identity = &request.identity;
     match text("kind") {
         "ServiceAccount" => {
