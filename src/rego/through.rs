@@ -31,8 +31,8 @@ impl Fact {
 
     /// A value is compared with a constant by an operator.
     pub fn compared_by(&mut self, op: &BoolOp, value: &Abs, constant: &Value) {
-        if let Some((place, text)) = stands_within(op, value, constant) {
-            return self.compares(&place.path, How::Within, text.into());
+        if let Some(text) = stands_within(op, value, constant) {
+            return value.at.iter().for_each(|place| self.compares(&place.path, How::Within, text.as_str().into()));
         }
         let how = match (op, constant) {
             (BoolOp::Eq | BoolOp::Ne, _) => How::Equal,
@@ -81,16 +81,19 @@ fn unknown(place: &Place) -> String {
     format!("for which values `{}` gives what it is compared with is not known", place.said())
 }
 
-/// The place where a comparison asks whether a text stands within what stands there: `indexof(_, text) >= 0`.
-fn stands_within<'v>(op: &BoolOp, value: &'v Abs, constant: &Value) -> Option<(&'v Place, String)> {
-    let ([place], true) = (value.at.as_slice(), value.constants.is_empty()) else { return None };
-    let call = &place.worked_out.as_ref()?.call;
-    let text = call.strip_prefix("indexof(_, ")?.strip_suffix(')')?;
-    let text: String = serde_json::from_str(text).ok()?;
+/// The text of which a comparison asks whether it stands within what stands at a value's places: `indexof(_, text) >= 0`.
+fn stands_within(op: &BoolOp, value: &Abs, constant: &Value) -> Option<String> {
     let number = constant.as_i64().ok()?;
     let asks =
         matches!((op, number), (BoolOp::Ge | BoolOp::Lt, 0) | (BoolOp::Gt | BoolOp::Le | BoolOp::Eq | BoolOp::Ne, -1));
-    asks.then_some((place, text))
+    let text = |place: &Place| {
+        let call = place.worked_out.as_ref()?.call.strip_prefix("indexof(_, ")?.strip_suffix(')')?.to_owned();
+        serde_json::from_str::<String>(&call).ok()
+    };
+    let texts: Option<Vec<String>> = value.at.iter().map(text).collect();
+    let texts = texts
+        .filter(|texts| asks && value.made == Kinds::NONE && texts.windows(2).all(|pair| pair.first() == pair.last()));
+    texts?.into_iter().next()
 }
 
 /// What a value is compared with where `prefix` followed by it is compared with a text.
