@@ -39,6 +39,9 @@ const NEIGHBOURS: usize = 16;
 /// What tells subjects apart.
 type Key = (PolicySet, Vec<u8>);
 
+/// The subjects of a namespace, and why there may be others.
+type Found = (Vec<(Key, Subject)>, Option<Unproven>);
+
 /// The classes of a cluster, the target's documents read by `situations`, namespace by namespace.
 pub fn classes<'s>(
     cluster: &Cluster,
@@ -57,7 +60,7 @@ pub fn classes<'s>(
         (subjects, known.as_ref().and_then(|situations| situations.doubt()).or_else(|| of_names.clone()))
     };
     let namespaces = namespaces.par_iter().with_min_len(NEIGHBOURS);
-    let found: Vec<(Vec<(Key, Subject)>, Option<Unproven>)> = namespaces.map_init(|| None, of_namespace).collect();
+    let found: Vec<Found> = namespaces.map_init(|| None, of_namespace).collect();
     let mut classes: BTreeMap<Key, Class> = BTreeMap::new();
     for (subjects, doubt) in found {
         for (key, subject) in subjects {

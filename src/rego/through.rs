@@ -157,8 +157,8 @@ pub(super) fn level_of(list: &[&Abs], constant: &Value) -> Option<String> {
     const HEAD: &str = r#"substring(_, 0, indexof(_, ":"))"#;
     const PARTS: &str = r#"sort(split(substring(_, plus(indexof(_, ":"), 1), -1), ","))"#;
     let calls = |abs: &Abs, wanted: &str| {
-        let calls = abs.at.iter().map(|place| place.worked_out.as_ref().is_some_and(|made| made.call == wanted));
-        !abs.at.is_empty() && calls.fold(true, |all, is| all && is)
+        let is_wanted = |place: &Place| place.worked_out.as_ref().is_some_and(|made| made.call == wanted);
+        !abs.at.is_empty() && abs.at.iter().all(is_wanted)
     };
     let [head, parts] = list else { return None };
     if !calls(head, HEAD) || !calls(parts, PARTS) || head.at.len() != parts.at.len() {
