@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::cells::has_right_type;
 use super::facet::capabilities_unit;
-use super::present::{other, present};
+use super::present::{found_at, other, present};
 use crate::symbolic::{Constant, How, Unit, is_head, with};
 
 /// More values of one unit than these are not looked at.
@@ -178,13 +178,7 @@ fn turns(parts: &str) -> Vec<String> {
 }
 
 fn holds_at(value: &Value, within: &[String], leaf: &Value) -> bool {
-    match within.split_first() {
-        None => value == leaf,
-        Some((step, rest)) if step == "[]" => {
-            value.as_array().into_iter().flatten().any(|item| holds_at(item, rest, leaf))
-        }
-        Some((step, rest)) => value.get(step).is_some_and(|value| holds_at(value, rest, leaf)),
-    }
+    found_at(value, within).contains(&leaf)
 }
 
 /// The value and its neighbours.
@@ -221,11 +215,8 @@ fn is_se_linux(unit: &Unit) -> bool {
 /// Whether the axes have a text that has nothing to do with any of the constants. A policy's own part is no such text: the
 /// axes have one that goes on after it.
 fn has_stranger(constants: &[&Constant], within: &[String], values: &[Value]) -> bool {
-    let mut texts: Vec<&str> = Vec::new();
-    for value in values {
-        let at = within.iter().try_fold(value, |value, step| value.get(step));
-        texts.extend(at.and_then(Value::as_str));
-    }
+    let texts = values.iter().flat_map(|value| found_at(value, within)).filter_map(Value::as_str);
+    let texts: Vec<&str> = texts.collect();
     let is_last = |text: &str| !texts.iter().any(|other| *other != text && other.starts_with(text));
     let is_unknown = |text: &str| {
         let constants =

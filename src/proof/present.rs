@@ -10,15 +10,15 @@ use crate::symbolic::{Unit, with};
 
 /// What may stand at a place of a unit, beside what stands there in the values that are known.
 pub(super) fn present(unit: &Unit, within: &[String], values: &[Value]) -> Vec<Value> {
-    let mut known = Vec::new();
-    values.iter().for_each(|value| find(value, within, &mut known));
-    let holds_nothing = !known.iter().any(|value| holds(value));
-    let of = |leaf: &Value| with(&Value::Null, within, leaf.clone());
-    let mut leaves = Vec::new();
     if within.is_empty() && is_profile(unit) {
         let has_form = |form: &Value| values.iter().any(|value| form_of(value) == form_of(form));
         return profiles(unit).into_iter().filter(|form| !has_form(form)).collect();
     }
+    let known: Vec<&Value> =
+        values.iter().flat_map(|value| found_at(value, within)).filter(|value| !value.is_null()).collect();
+    let holds_nothing = !known.iter().any(|value| holds(value));
+    let of = |leaf: &Value| with(&Value::Null, within, leaf.clone());
+    let mut leaves = Vec::new();
     if known.is_empty() {
         leaves.extend([json!(true), json!(false), json!(1), json!("other"), json!({}), json!([])]);
     }
@@ -92,15 +92,14 @@ fn profiles(unit: &Unit) -> Vec<Value> {
     if of_field { field.to_vec() } else { annotation.to_vec() }
 }
 
-fn find<'v>(value: &'v Value, within: &[String], found: &mut Vec<&'v Value>) {
-    match within.split_first() {
-        None if value.is_null() => {}
-        None => found.push(value),
-        Some((step, rest)) if step == "[]" => {
-            value.as_array().into_iter().flatten().for_each(|item| find(item, rest, found));
-        }
-        Some((step, rest)) => value.get(step).into_iter().for_each(|value| find(value, rest, found)),
-    }
+/// All that a value holds at a place within it, `[]` standing for the items of a list.
+pub(super) fn found_at<'v>(value: &'v Value, within: &[String]) -> Vec<&'v Value> {
+    let Some((step, rest)) = within.split_first() else { return vec![value] };
+    let further: Vec<&Value> = match step.as_str() {
+        "[]" => value.as_array().into_iter().flatten().collect(),
+        step => value.get(step).into_iter().collect(),
+    };
+    further.into_iter().flat_map(|value| found_at(value, rest)).collect()
 }
 
 /// Whether a list or a map holds anything.
