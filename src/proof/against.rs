@@ -36,17 +36,13 @@ pub fn against_policies(
         let proof = of_class(cluster, decider, terms, &class);
         ClassProof { proof: proof.for_all_of(&class), class }
     };
-    hardest_first(classes, |class| class.usable.len(), of_class)
+    hardest_first(classes, of_class)
 }
 
-/// Proofs of classes in their order, those begun first that are the hardest.
-pub(super) fn hardest_first(
-    classes: Vec<Class>,
-    hardness: impl Fn(&Class) -> usize,
-    prove: impl Fn(Class) -> ClassProof + Sync,
-) -> Vec<ClassProof> {
+/// Proofs of classes in their order, those begun first that are the hardest: who may use many policies.
+pub(super) fn hardest_first(classes: Vec<Class>, prove: impl Fn(Class) -> ClassProof + Sync) -> Vec<ClassProof> {
     let mut numbered: Vec<(usize, Class)> = classes.into_iter().enumerate().collect();
-    numbered.sort_by_key(|(_, class)| Reverse(hardness(class)));
+    numbered.sort_by_key(|(_, class)| Reverse(class.usable.len()));
     let proofs = numbered.into_par_iter().with_max_len(1).map(|(at, class)| (at, prove(class)));
     let proofs: BTreeMap<usize, ClassProof> = proofs.collect();
     proofs.into_values().collect()

@@ -120,7 +120,7 @@ pub fn between(first: Rules<'_>, second: Rules<'_>, namespaces: &[Value], target
         let proof = of_subject(first, second, &class.subject, target_minor);
         ClassProof { proof: proof.for_all_of(&class), class }
     };
-    hardest_first(classes, |class| class.usable.len(), of_class)
+    hardest_first(classes, of_class)
 }
 
 fn of_subject(first: Rules<'_>, second: Rules<'_>, subject: &Subject, target_minor: u8) -> Proof {
