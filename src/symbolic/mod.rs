@@ -200,8 +200,16 @@ pub trait Situations {
     }
 }
 
+/// What was read of documents, or that it is not understood who they are about.
+pub(crate) fn situations<'s>(read: Result<impl Situations + 's, Unproven>) -> Box<dyn Situations + 's> {
+    match read {
+        Ok(situations) => Box::new(situations),
+        Err(reason) => Box::new(Unclear(reason)),
+    }
+}
+
 /// Documents of which it is not understood who they are about.
-pub(crate) struct Unclear(pub Unproven);
+struct Unclear(Unproven);
 
 impl Situations for Unclear {
     fn of(&self, _subject: &Subject) -> Vec<u8> {

@@ -11,7 +11,7 @@ use crate::cel::authorizer::{Decision, DenyAll};
 use crate::cel::policy::{Request, Surroundings, matching};
 use crate::cel::{Bindings, EvalError, Program, Scope, Value};
 use crate::modern;
-use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
+use crate::symbolic::{Side, Situations, Subject, Unproven, situations};
 use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::cel_request;
@@ -107,10 +107,7 @@ impl Decider for KyvernoPolicies<'_> {
     }
 
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        Some(match side(self, &somebody(namespace)) {
-            Ok(side) => Box::new(side),
-            Err(reason) => Box::new(Unclear(reason)),
-        })
+        Some(situations(side(self, &somebody(namespace))))
     }
 }
 

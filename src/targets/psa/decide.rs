@@ -13,7 +13,7 @@ use super::labels::{PREFIX, Policy, policy_to_evaluate};
 use super::level::{LevelVersion, Version};
 use super::side::PsaSide;
 use crate::admission::Operation as PodOperation;
-use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
+use crate::symbolic::{Side, Situations, Subject, Unproven, situations};
 use crate::targets::{AdmissionRequest, Context, Decider, TargetVerdict, Unsupported, WorkloadRequest};
 
 /// Pod Security Admission as documents set it up.
@@ -116,10 +116,7 @@ impl Decider for PsaDecider {
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
         let (account, user) = (String::new(), String::new());
         let somebody = Subject { namespace: namespace.to_owned(), account, user, groups: Vec::new() };
-        Some(match PsaSide::new(self, &somebody) {
-            Ok(side) => Box::new(side),
-            Err(reason) => Box::new(Unclear(reason)),
-        })
+        Some(situations(PsaSide::new(self, &somebody)))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::admission::Operation;
 use crate::cel::policy::{AdmissionOutcome, Policies, Request, Surroundings};
 use crate::modern;
 use crate::rbac::Rbac;
-use crate::symbolic::{Side, Situations, Subject, Unclear, Unproven};
+use crate::symbolic::{Side, Situations, Subject, Unproven, situations};
 use crate::targets::cel_policies::pods::Pods;
 use crate::targets::cel_policies::server::{redefaulted, somebody};
 use crate::targets::cel_policies::stored::cel_request;
@@ -86,10 +86,7 @@ impl Decider for NativePolicies<'_> {
     }
 
     fn situations(&self, namespace: &str) -> Option<Box<dyn Situations + '_>> {
-        Some(match side(self, &somebody(namespace)) {
-            Ok(side) => Box::new(side),
-            Err(reason) => Box::new(Unclear(reason)),
-        })
+        Some(situations(side(self, &somebody(namespace))))
     }
 }
 
