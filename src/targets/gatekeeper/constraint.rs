@@ -71,9 +71,7 @@ impl Constraint {
                 }
             }
         }
-        let accounts = names.iter().filter_map(|name| name.strip_prefix("system:serviceaccount:"));
-        let parts: Vec<String> = accounts.flat_map(|account| account.split(':')).map(str::to_owned).collect();
-        names.extend(parts);
+        add_parts_of_accounts(&mut names);
         Some(names)
     }
 
@@ -81,6 +79,13 @@ impl Constraint {
     pub(super) fn rego_parameters(&self) -> RegoValue {
         self.document.pointer("/spec/parameters").cloned().map(RegoValue::from).unwrap_or_else(RegoValue::new_object)
     }
+}
+
+/// Adds the namespaces and the names of the service accounts whose full names are there.
+pub(super) fn add_parts_of_accounts(names: &mut BTreeSet<String>) {
+    let accounts = names.iter().filter_map(|name| name.strip_prefix("system:serviceaccount:"));
+    let parts: Vec<String> = accounts.flat_map(|account| account.split(':')).map(str::to_owned).collect();
+    names.extend(parts);
 }
 
 /// Adds the texts in a value.

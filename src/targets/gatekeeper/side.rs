@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::Value as RegoValue;
 use serde_json::Value;
 
-use super::constraint::Action;
+use super::constraint::{Action, add_parts_of_accounts};
 use super::decide::Documents;
 use super::judge::Judge;
 use super::matching::{Fit, Match, Subject as Matched};
@@ -329,9 +329,7 @@ impl Situations for Situation<'_> {
         for mutator in &self.documents.mutators {
             names.extend(mutator.matches().namespaces().map(str::to_owned));
         }
-        let accounts = names.iter().filter_map(|name| name.strip_prefix("system:serviceaccount:"));
-        let parts: Vec<String> = accounts.flat_map(|account| account.split(':')).map(str::to_owned).collect();
-        names.extend(parts);
+        add_parts_of_accounts(&mut names);
         names.retain(|name| !name.is_empty());
         names
     }
