@@ -112,6 +112,7 @@ impl Look<'_> {
         let texts = who.at.iter().filter_map(rest).chain([text.to_string()]).filter(|text| !text.is_empty());
         match how {
             How::Equal => self.names.told.extend(texts),
+            How::Any => self.names.doubts("it asks which of two names comes first"),
             _ => self.names.within.extend(texts),
         }
     }
