@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::assembly::{Assembly, Place, Volume};
+use super::cases::{cases, groups, telling};
 use super::constants::add_constants;
 use super::facet::{Facet, Values, capabilities_unit};
 use super::present::{present, smallest_list};
@@ -14,47 +15,23 @@ use crate::schema::{FindingKind, check, object_type};
 use crate::symbolic::{Constant, Reads, Side, Unit, Unproven, with};
 use crate::validity::is_valid;
 
-/// The facets that two sides look at together.
+/// The facets that two sides look at together, for each case.
 ///
 /// # Errors
 /// A facet has more cells than can be looked at.
-pub(super) fn facets(sides: &[&dyn Side], target_minor: u8, place: &Place) -> Result<Vec<Facet>, Unproven> {
-    let reads: Vec<&Reads> = sides
-        .iter()
-        .flat_map(|side| {
-            let statements = side.statements().iter().map(|statement| &statement.reads);
-            statements.chain(side.steps().iter().flat_map(|step| &step.pieces))
-        })
-        .collect();
+pub(super) fn facets(sides: &[&dyn Side], target_minor: u8, place: &Place) -> Result<Vec<Vec<Facet>>, Unproven> {
+    let statements: Vec<&Reads> = sides.iter().flat_map(|side| side.statements()).map(|it| &it.reads).collect();
+    let pieces: Vec<&Reads> = sides.iter().flat_map(|side| side.steps()).flat_map(|step| &step.pieces).collect();
+    let reads = [statements.as_slice(), &pieces].concat();
     let values = values(sides, &reads)?;
     takes_something(&values, target_minor, place)?;
-    let groups = groups(&reads).into_iter();
-    groups
-        .map(|units| {
-            let rule = units.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            Facet::new(units, &values, target_minor, place).map_err(|why| Unproven::new(rule, why))
-        })
-        .collect()
-}
-
-/// The units, those that anything reads together in one group.
-fn groups(reads: &[&Reads]) -> Vec<Vec<Unit>> {
-    let mut groups: Vec<BTreeSet<Unit>> = Vec::new();
-    for read in reads {
-        let mut units = read.units.clone();
-        if units.contains(&Unit::Mount) {
-            units.insert(Unit::Volume);
-        }
-        if units.is_empty() {
-            continue;
-        }
-        let (touched, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| !group.is_disjoint(&units));
-        units.extend(touched.into_iter().flatten());
-        groups = apart;
-        groups.push(units);
-    }
-    groups.sort();
-    groups.into_iter().map(|group| group.into_iter().collect()).collect()
+    let telling = telling(&statements, &pieces, &values);
+    let groups = groups(&reads, &telling);
+    let facet = |units: &Vec<Unit>, values: &Values| {
+        let rule = || units.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Facet::new(units.clone(), values, target_minor, place).map_err(|why| Unproven::new(rule(), why))
+    };
+    cases(&telling, &values).iter().map(|case| groups.iter().map(|units| facet(units, case)).collect()).collect()
 }
 
 fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {

@@ -8,7 +8,7 @@ const DRAWN: usize = 100;
 
 impl Proof {
     /// Cheap self-defence: draws pods, and runs both whole deciders on them.
-    pub(super) fn check_by_drawing(&mut self, question: &Question<'_>, facets: &[facet::Facet]) {
+    pub(super) fn check_by_drawing(&mut self, question: &Question<'_>, cases: &[Vec<facet::Facet>]) {
         let mut state: u64 = 0x9E37_79B9_7F4A_7C15;
         let mut draw = |below: usize| {
             state ^= state << 13;
@@ -16,7 +16,7 @@ impl Proof {
             state ^= state << 17;
             usize::try_from(state >> 33).unwrap_or(0) % below.max(1)
         };
-        for _ in 0..DRAWN {
+        for facets in cases.iter().cycle().take(DRAWN.max(cases.len())) {
             let pod = witness::drawn(facets, &question.place, &mut draw);
             if !crate::validity::is_valid(&pod, question.target_minor) {
                 continue;

@@ -6,7 +6,8 @@
 //! is fine and that **every** container, volume and item is fine; it may stand negated. Three facts follow.
 //!
 //! 1. Statements compare values with constants, so each part of a pod falls into finitely many *cells* whose members no
-//!    statement tells apart ([`cells`]). Parts that some statement looks at together form a *facet* ([`facet`]).
+//!    statement tells apart ([`cells`]). Parts that some statement looks at together form a *facet* ([`facet`]); what hangs
+//!    together only by a few units of the pod itself is looked at case by case ([`cases`]).
 //! 2. Dropping an element keeps true statements true. For each false statement one element that makes it false is enough,
 //!    so whatever truths some pod gives to the statements, a pod with at most one element for each false statement gives
 //!    them too ([`theory`]).
@@ -31,6 +32,7 @@ mod against;
 mod assembly;
 mod between;
 mod bits;
+mod cases;
 mod cells;
 mod constants;
 mod drawing;
@@ -58,10 +60,12 @@ use crate::symbolic::{Node, Oracle, Outcome, Side, Unproven};
 pub use against::{ClassProof, against_policies, request};
 pub use assembly::Place;
 pub use between::{Documents, Rules, Said, between};
+use facet::Facet;
 use formula::Formulas;
 pub use policies::UsablePolicies;
 pub use question::{Compares, Difference, Proof, Question, Replay};
 use questions::{Answers, Questions};
+use search::Findings;
 use solve::Solver;
 pub use subjects::{Class, classes};
 use table::Pods;
@@ -72,8 +76,21 @@ pub fn prove(question: &Question<'_>) -> Proof {
 }
 
 fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
-    let facets = cells::facets(&[question.first, question.second], question.target_minor, &question.place)?;
-    let mut formulas = Formulas::new(&facets);
+    let cases = cells::facets(&[question.first, question.second], question.target_minor, &question.place)?;
+    let found: Vec<Findings> = cases.iter().map(|facets| in_case(question, facets)).collect::<Result<_, _>>()?;
+    let mut proof = search::conclude(found);
+    if let Some(doubt) = question.first.doubt().or_else(|| question.second.doubt()) {
+        proof.claim_no_more_than_found(doubt);
+    }
+    if proof.relation == Relation::Equal {
+        proof.check_by_drawing(question, &cases);
+    }
+    Ok(proof)
+}
+
+/// What is found of each difference in one case.
+fn in_case(question: &Question<'_>, facets: &[Facet]) -> Result<Findings, Unproven> {
+    let mut formulas = Formulas::new(facets);
     let mut pods: Vec<Pods> = facets.iter().map(|_| Pods::default()).collect();
     let first = Decided::of(question.first, question, &mut formulas, &mut pods)?;
     let second = Decided::of(question.second, question, &mut formulas, &mut pods)?;
@@ -86,18 +103,8 @@ fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
         queries.push((Difference::FilledDifferently, differ));
     }
     let mut solver = Solver::new(&formulas);
-    let mut found = Vec::new();
-    for (difference, node) in queries {
-        found.push((difference, search::search(question, &mut solver, &facets, difference, node)));
-    }
-    let mut proof = search::conclude(found);
-    if let Some(doubt) = question.first.doubt().or_else(|| question.second.doubt()) {
-        proof.claim_no_more_than_found(doubt);
-    }
-    if proof.relation == Relation::Equal {
-        proof.check_by_drawing(question, &facets);
-    }
-    Ok(proof)
+    let mut search = |(difference, node)| search::search(question, &mut solver, facets, difference, node);
+    Ok(queries.into_iter().map(|query| (query.0, search(query))).collect())
 }
 
 /// The outcomes of one side, and where they lead in each facet.

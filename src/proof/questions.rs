@@ -10,7 +10,7 @@ use super::facet::Facet;
 use super::formula::Formulas;
 use super::projection::Scope;
 use super::table::{Pods, Tabulation};
-use crate::symbolic::{Answer, At, Node, Oracle, Side, Unit, Unproven};
+use crate::symbolic::{Answer, At, Node, Oracle, Reads, Side, Unit, Unproven};
 
 /// The steps that a facet has been through, in order.
 type Trail = Vec<usize>;
@@ -46,8 +46,10 @@ impl<'a, 'f> Questions<'a, 'f> {
     pub fn new(side: &'a dyn Side, place: &'a Place, formulas: &'f mut Formulas<'a>, pods: &'f mut AllPods) -> Self {
         let facets = formulas.facets();
         let facet_of = |unit: &Unit| facets.iter().position(|facet| facet.units.contains(unit));
+        // What tells cases apart is in many facets.
+        let has_all = |facet: &Facet, reads: &Reads| reads.units.iter().all(|unit| facet.units.contains(unit));
         let of_statement = side.statements().iter().map(|statement| {
-            let facet = statement.reads.units.iter().find_map(&facet_of).unwrap_or_default();
+            let facet = facets.iter().position(|facet| has_all(facet, &statement.reads)).unwrap_or_default();
             (facet, facets.get(facet).map(|of| Scope::of(&statement.reads, of)).unwrap_or_default())
         });
         let of_step = side.steps().iter().map(|step| {

@@ -1,5 +1,7 @@
 //! The search for a pod that shows a difference, and what is concluded where there is none.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::solve::Solver;
@@ -17,6 +19,9 @@ pub(super) enum Found {
     /// It could not be told.
     Unclear(Unproven),
 }
+
+/// What was found of each difference.
+pub(super) type Findings = Vec<(Difference, Found)>;
 
 /// How many pods that turn out to be no witness are passed over.
 const MOST_TRIES: usize = 30;
@@ -57,11 +62,11 @@ pub(super) fn search(
     doubt.map_or(Found::Nothing, Found::Unclear)
 }
 
-/// The answer, from what was found of each difference.
-pub(super) fn conclude(found: Vec<(Difference, Found)>) -> Proof {
+/// The answer, from what was found of each difference in each case.
+pub(super) fn conclude(cases: Vec<Findings>) -> Proof {
     let mut proof = Proof { relation: Relation::Equal, pods_equal: None, reasons: Vec::new(), witnesses: Vec::new() };
     let mut unclear = false;
-    for (difference, found) in found {
+    for (difference, found) in in_all_cases(cases) {
         match found {
             Found::Nothing if difference == Difference::FilledDifferently => proof.pods_equal = Some(true),
             Found::Nothing => {}
@@ -86,4 +91,27 @@ pub(super) fn conclude(found: Vec<(Difference, Found)>) -> Proof {
         proof.relation = Relation::Unproven;
     }
     proof
+}
+
+/// Of each difference what weighs most, a pod before what is unclear, from the first case that has it: the first say least.
+fn in_all_cases(cases: Vec<Findings>) -> BTreeMap<Difference, Found> {
+    let mut all: BTreeMap<Difference, Found> = BTreeMap::new();
+    for (difference, found) in cases.into_iter().flatten() {
+        let heavier = match all.remove(&difference) {
+            Some(known) if known.weight() >= found.weight() => known,
+            _ => found,
+        };
+        all.insert(difference, heavier);
+    }
+    all
+}
+
+impl Found {
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Unclear(_) => 1,
+            Self::Witness(_) => 2,
+        }
+    }
 }

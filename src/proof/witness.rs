@@ -40,7 +40,7 @@ pub(super) fn witness(
             _ => NoWitness::NotTaken(pod),
         });
     }
-    Ok(smaller(assembly, shows).pod(&question.place))
+    Ok(smallest(assembly, shows).pod(&question.place))
 }
 
 /// A pod with the parts of a model, and the least of what it does not speak of.
@@ -93,31 +93,42 @@ fn join(chosen: &[Assembly], list: usize, assembly: &mut Assembly) {
     }
 }
 
-/// Takes away, one thing after the other, what is not needed to show the difference.
-fn smaller(mut assembly: Assembly, shows: impl Fn(&Assembly) -> bool) -> Assembly {
+/// Takes away what is not needed to show the difference, until nothing more can be taken away.
+fn smallest(mut assembly: Assembly, shows: impl Fn(&Assembly) -> bool) -> Assembly {
+    loop {
+        let smaller = smaller(assembly.clone(), &shows);
+        if smaller == assembly {
+            return assembly;
+        }
+        assembly = smaller;
+    }
+}
+
+/// Takes away, one thing after the other.
+fn smaller(mut assembly: Assembly, shows: &impl Fn(&Assembly) -> bool) -> Assembly {
     for list in [1, 0] {
         let count = assembly.containers.get(list).map_or(0, Vec::len);
         for at in (list ^ 1..count).rev() {
-            attempt(&mut assembly, &shows, |it| {
+            attempt(&mut assembly, shows, |it| {
                 drop(it.containers.get_mut(list).map(|containers| containers.remove(at)))
             });
         }
     }
     for at in (0..assembly.volumes.len()).rev() {
-        attempt(&mut assembly, &shows, |it| drop(it.volumes.remove(at)));
+        attempt(&mut assembly, shows, |it| drop(it.volumes.remove(at)));
     }
     for at in (0..assembly.items.len()).rev() {
-        attempt(&mut assembly, &shows, |it| drop(it.items.remove(at)));
+        attempt(&mut assembly, shows, |it| drop(it.items.remove(at)));
     }
     assembly.pod.retain(|(_, value)| !value.is_null());
     for at in (0..assembly.pod.len()).rev() {
-        attempt(&mut assembly, &shows, |it| drop(it.pod.remove(at)));
+        attempt(&mut assembly, shows, |it| drop(it.pod.remove(at)));
     }
     for list in [0, 1] {
         for container in 0..assembly.containers.get(list).map_or(0, Vec::len) {
             let edits = |it: &Assembly| it.containers.get(list).and_then(|all| all.get(container)).map_or(0, Vec::len);
             for at in (0..edits(&assembly)).rev() {
-                attempt(&mut assembly, &shows, |it| {
+                attempt(&mut assembly, shows, |it| {
                     let edits = it.containers.get_mut(list).and_then(|containers| containers.get_mut(container));
                     drop(edits.map(|edits| edits.remove(at)));
                 });

@@ -19,6 +19,8 @@ pub(super) struct PsaSide<'a> {
     decider: &'a PsaDecider,
     /// What is enforced; `None` where nothing is.
     enforced: Option<LevelVersion>,
+    /// The rule of each statement. One that looks at things by themselves has a statement for each: whoever looks at a
+    /// part of a pod leaves the others absent, and what is absent violates nothing of such a rule.
     rules: Vec<usize>,
     statements: Vec<Statement>,
 }
@@ -35,9 +37,9 @@ impl<'a> PsaSide<'a> {
         for rule in members(active) {
             let Some((check, _)) = REGISTRY.rule(rule) else { continue };
             let name = format!("PodSecurity {}", check.id);
-            let reads = reads(check.id).ok_or_else(|| Unproven::new(&name, "what it looks at is not written down"))?;
-            rules.push(rule);
-            statements.push(Statement { rule: name, reads });
+            let parts = parts(check.id).ok_or_else(|| Unproven::new(&name, "what it looks at is not written down"))?;
+            rules.extend(parts.iter().map(|_| rule));
+            statements.extend(parts.into_iter().map(|units| Statement { rule: name.clone(), reads: reads(units) }));
         }
         if enforced.is_some() {
             let units = BTreeSet::from([spec("runtimeClassName")]);
@@ -127,47 +129,50 @@ fn both(key: &str) -> [Unit; 2] {
     [Unit::pod_context(key), Unit::context(key)]
 }
 
-/// What each check looks at, and what it compares that with. Every check asks the same of every container, volume and
+/// What a part of a check looks at, and what it compares that with.
+fn reads(units: Vec<Unit>) -> Reads {
+    let constants = units.iter().flat_map(constants_of).collect();
+    Reads { units: units.into_iter().collect(), constants, parents: false }
+}
+
+/// What each check looks at: what it looks at by itself apart. Every check asks the same of every container, volume and
 /// item, for a given pod level.
-fn reads(check: &str) -> Option<Reads> {
-    let os = || vec![spec("os"), spec("hostUsers")];
-    let own = |key| vec![Unit::context(key)];
-    let units = match check {
-        "allowPrivilegeEscalation" | "procMount_restricted" => [own(pod_key(check)), os()].concat(),
-        "procMount" => [own("procMount"), os()].concat(),
+fn parts(check: &str) -> Option<Vec<Vec<Unit>>> {
+    let each = |units: &[Unit]| units.iter().map(|unit| vec![unit.clone()]).collect::<Vec<_>>();
+    let with = |unit: Unit, units: &[Unit]| vec![[units, &[unit]].concat()];
+    let own = |key| Unit::context(key);
+    Some(match check {
+        "allowPrivilegeEscalation" => with(spec("os"), &[own("allowPrivilegeEscalation")]),
+        "procMount" => with(spec("hostUsers"), &[own("procMount")]),
+        "procMount_restricted" => each(&[own("procMount")]),
         "appArmorProfile" => {
             let annotation = Unit::ContainerAnnotation(APP_ARMOR_ANNOTATION.to_owned());
-            [both("appArmorProfile").to_vec(), vec![annotation]].concat()
+            each(&[both("appArmorProfile").to_vec(), vec![annotation]].concat())
         }
-        "capabilities_baseline" => own("capabilities"),
-        "capabilities_restricted" => [own("capabilities"), os()].concat(),
-        "hostNamespaces" => ["hostNetwork", "hostPID", "hostIPC"].map(spec).to_vec(),
-        "hostPathVolumes" | "restrictedVolumes" => vec![Unit::Volume],
-        "hostPorts" => vec![container("ports")],
+        "capabilities_baseline" => each(&[own("capabilities")]),
+        "capabilities_restricted" => with(spec("os"), &[own("capabilities")]),
+        "hostNamespaces" => each(&["hostNetwork", "hostPID", "hostIPC"].map(spec)),
+        "hostPathVolumes" | "restrictedVolumes" => each(&[Unit::Volume]),
+        "hostPorts" => each(&[container("ports")]),
         "hostProbesAndHostLifecycle" => {
-            ["livenessProbe", "readinessProbe", "startupProbe", "lifecycle"].map(container).to_vec()
+            each(&["livenessProbe", "readinessProbe", "startupProbe", "lifecycle"].map(container))
         }
-        "privileged" => own("privileged"),
-        "runAsNonRoot" | "runAsUser" => [both(pod_key(check)).to_vec(), os()].concat(),
-        "seLinuxOptions" => both("seLinuxOptions").to_vec(),
+        "privileged" => each(&[own("privileged")]),
+        "runAsUser" => both("runAsUser").into_iter().flat_map(|unit| with(spec("hostUsers"), &[unit])).collect(),
+        // Containers that say nothing go by what the pod says.
+        "runAsNonRoot" => with(spec("hostUsers"), &both("runAsNonRoot")),
+        "seLinuxOptions" => each(&both("seLinuxOptions")),
         "seccompProfile_baseline" | "seccompProfile_restricted" => {
             let annotations = [
                 Unit::annotation(POD_SECCOMP_ANNOTATION),
                 Unit::ContainerAnnotation(CONTAINER_SECCOMP_ANNOTATION.to_owned()),
             ];
-            [both("seccompProfile").to_vec(), annotations.to_vec(), os()].concat()
+            with(spec("os"), &[both("seccompProfile").as_slice(), &annotations].concat())
         }
-        "sysctls" => vec![Unit::pod_context("sysctls")],
-        "windowsHostProcess" => both("windowsOptions").to_vec(),
+        "sysctls" => each(&[Unit::pod_context("sysctls")]),
+        "windowsHostProcess" => each(&both("windowsOptions")),
         _ => return None,
-    };
-    let constants = units.iter().flat_map(constants_of).collect();
-    Some(Reads { units: units.into_iter().collect(), constants, parents: false })
-}
-
-/// The field that a check is called after.
-fn pod_key(check: &str) -> &str {
-    check.split('_').next().unwrap_or(check)
+    })
 }
 
 /// What the standards compare a unit with.
