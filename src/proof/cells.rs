@@ -31,7 +31,20 @@ pub(super) fn facets(sides: &[&dyn Side], target_minor: u8, place: &Place) -> Re
         let rule = || units.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         Facet::new(units.clone(), values, target_minor, place).map_err(|why| Unproven::new(rule(), why))
     };
-    cases(&telling, &values).iter().map(|case| groups.iter().map(|units| facet(units, case)).collect()).collect()
+    let cases = cases(&telling, &values);
+    let mut all: Vec<Vec<Facet>> = Vec::new();
+    for (case, values) in cases.iter().enumerate() {
+        let of_case = groups.iter().enumerate().map(|(at, units)| {
+            let is_as = |other: &Values| {
+                telling.iter().all(|unit| !units.contains(unit) || other.get(unit) == values.get(unit))
+            };
+            let first = cases.iter().position(is_as).unwrap_or(case);
+            let known = all.get(first).and_then(|facets| facets.get(at));
+            known.map_or_else(|| Ok(Facet { case, ..facet(units, values)? }), |known| Ok(known.clone()))
+        });
+        all.push(of_case.collect::<Result<_, _>>()?);
+    }
+    Ok(all)
 }
 
 fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {

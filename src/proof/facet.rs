@@ -22,9 +22,11 @@ pub(super) const MOST_BITS: usize = 400_000;
 pub(super) type Values = BTreeMap<Unit, Vec<Value>>;
 
 /// Units that belong together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Facet {
     pub units: Vec<Unit>,
+    /// The first case in which it is as it is: see [`super::cases`].
+    pub case: usize,
     pub rows: Vec<Row>,
     pub groups: Vec<Group>,
     /// How many bits each row has.
@@ -38,7 +40,7 @@ pub(super) struct Facet {
 }
 
 /// A choice for the units of the pod itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub edits: Vec<Edit>,
     /// The lists of the pod that have items.
@@ -46,7 +48,7 @@ pub(super) struct Row {
 }
 
 /// Elements of one kind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     pub kind: Kind,
     pub elements: Vec<Element>,
@@ -126,7 +128,8 @@ impl Facet {
         let lists = of(|unit| matches!(unit, Unit::Pod(_))).into_iter();
         groups.extend(lists.filter_map(|unit| Some((Kind::Item(unit.clone()), items(&unit, values)?))));
         let none = || Bits::new(0, false);
-        let mut facet = Self { units, rows, groups: Vec::new(), width: 0, valid: none(), all: none(), nowhere: none() };
+        let mut facet =
+            Self { units, case: 0, rows, groups: Vec::new(), width: 0, valid: none(), all: none(), nowhere: none() };
         let sound = |assembly: &Assembly| is_valid(&assembly.pod(place), target_minor);
         facet.keep_valid_rows(&sound);
         let mut unsound: Vec<usize> = Vec::new();

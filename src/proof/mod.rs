@@ -29,6 +29,7 @@
 //! sides have been run on its pod. Everything else ends as [`Relation::Unproven`], with its reason.
 
 mod against;
+mod answers;
 mod assembly;
 mod between;
 mod bits;
@@ -58,13 +59,14 @@ mod tests;
 use crate::relation::Relation;
 use crate::symbolic::{Node, Oracle, Outcome, Side, Unproven};
 pub use against::{ClassProof, against_policies, request};
+use answers::Answers;
 pub use assembly::Place;
 pub use between::{Documents, Rules, Said, between};
 use facet::Facet;
 use formula::Formulas;
 pub use policies::UsablePolicies;
 pub use question::{Compares, Difference, Proof, Question, Replay};
-use questions::{Answers, Questions};
+use questions::{Questions, Tables};
 use search::Findings;
 use solve::Solver;
 pub use subjects::{Class, classes};
@@ -77,7 +79,9 @@ pub fn prove(question: &Question<'_>) -> Proof {
 
 fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
     let cases = cells::facets(&[question.first, question.second], question.target_minor, &question.place)?;
-    let found: Vec<Findings> = cases.iter().map(|facets| in_case(question, facets)).collect::<Result<_, _>>()?;
+    let mut tables = <[Tables; 2]>::default();
+    let found = cases.iter().map(|facets| in_case(question, facets, &mut tables));
+    let found: Vec<Findings> = found.collect::<Result<_, _>>()?;
     let mut proof = search::conclude(found);
     if let Some(doubt) = question.first.doubt().or_else(|| question.second.doubt()) {
         proof.claim_no_more_than_found(doubt);
@@ -89,11 +93,12 @@ fn try_prove(question: &Question<'_>) -> Result<Proof, Unproven> {
 }
 
 /// What is found of each difference in one case.
-fn in_case(question: &Question<'_>, facets: &[Facet]) -> Result<Findings, Unproven> {
+fn in_case(question: &Question<'_>, facets: &[Facet], tables: &mut [Tables; 2]) -> Result<Findings, Unproven> {
     let mut formulas = Formulas::new(facets);
     let mut pods: Vec<Pods> = facets.iter().map(|_| Pods::default()).collect();
-    let first = Decided::of(question.first, question, &mut formulas, &mut pods)?;
-    let second = Decided::of(question.second, question, &mut formulas, &mut pods)?;
+    let [of_first, of_second] = tables;
+    let first = Decided::of(question.first, question, &mut formulas, &mut pods, of_first)?;
+    let second = Decided::of(question.second, question, &mut formulas, &mut pods, of_second)?;
     let mut queries = vec![
         (Difference::Stricter, first.admits_alone(&second, &mut formulas)),
         (Difference::Looser, second.admits_alone(&first, &mut formulas)),
@@ -120,8 +125,9 @@ impl Decided {
         question: &'a Question<'_>,
         formulas: &mut Formulas<'a>,
         pods: &mut Vec<Pods>,
+        tables: &mut Tables,
     ) -> Result<Self, Unproven> {
-        let mut questions = Questions::new(side, &question.place, formulas, pods);
+        let mut questions = Questions::new(side, &question.place, formulas, pods, tables);
         let outcomes = side.outcomes(&mut questions)?;
         let nowhere = questions.constant(false);
         let outcomes = outcomes.into_iter().filter(|outcome| outcome.when != nowhere).collect();

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::admission::{ControlTrial, api_validation};
 use crate::cluster::Cluster;
-use crate::constraint::Axis;
+use crate::constraint::{Axis, Fill};
+use crate::controls::Requirement;
 use crate::pod_view::{PSP_ANNOTATION, PodView};
 use crate::rbac::PolicySet;
 use crate::symbolic::{Answer, At, Node, Oracle, Outcome, Reads, Side, Statement, Step, Unit, Unproven, validation};
@@ -69,7 +70,7 @@ impl<'a> UsablePolicies<'a> {
             let statement = || Statement { rule: rule.clone(), reads: reads.clone() };
             self.add(Asked::Admits { policy, control }, statement());
             self.add(Asked::Untouched { policy, control }, statement());
-            pieces.push(reads);
+            pieces.push(Reads { names: Some(filled_in(requirement.as_ref())), ..reads });
         }
         self.steps.push(Step { rule: format!("PodSecurityPolicy/{}", of.name()), pieces });
     }
@@ -118,6 +119,15 @@ impl<'a> UsablePolicies<'a> {
         }
         Ok(Outcome { when: oracle.all(&when), at })
     }
+}
+
+/// The capabilities that a control fills in: each by itself, whatever other names there are.
+fn filled_in(requirement: &dyn Requirement) -> BTreeSet<String> {
+    let names = |fill: Fill| match fill {
+        Fill::Capabilities { add, drop } => [add, drop].concat(),
+        Fill::SetIfAbsent { .. } | Fill::CopySeccompToAnnotation => Vec::new(),
+    };
+    requirement.fills().into_iter().flat_map(names).collect()
 }
 
 impl Side for UsablePolicies<'_> {

@@ -13,6 +13,46 @@ pub(super) struct Scope {
     pub units: BTreeSet<Unit>,
     /// Whether an object that holds units is there at all.
     pub parents: bool,
+    /// The names of capabilities: see [`Reads::names`].
+    names: Names,
+}
+
+/// Names of capabilities that an answer depends on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Names {
+    These(BTreeSet<String>),
+    All,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+impl Names {
+    fn of(reads: &Reads) -> Self {
+        match &reads.names {
+            _ if reads.parents => Self::All,
+            _ if !reads.units.contains(&capabilities_unit()) => Self::default(),
+            Some(names) => Self::These(names.clone()),
+            None => Self::All,
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        match (self, other) {
+            (Self::These(own), Self::These(others)) => own.extend(others),
+            (own, _) => *own = Self::All,
+        }
+    }
+
+    fn has(&self, name: &String) -> bool {
+        match self {
+            Self::These(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
 }
 
 impl Scope {
@@ -22,12 +62,12 @@ impl Scope {
         if units.contains(&Unit::Mount) {
             units.insert(Unit::Volume);
         }
-        Self { units, parents: reads.parents }
+        Self { units, parents: reads.parents, names: Names::of(reads) }
     }
 
     /// All of a facet.
     pub fn all(facet: &Facet) -> Self {
-        Self { units: facet.units.iter().cloned().collect(), parents: true }
+        Self { units: facet.units.iter().cloned().collect(), parents: true, names: Names::All }
     }
 
     fn is_empty(&self) -> bool {
@@ -42,6 +82,7 @@ impl Scope {
     pub fn join(&mut self, other: Self) {
         self.units.extend(other.units);
         self.parents |= other.parents;
+        self.names.join(other.names);
     }
 
     /// What it depends on at the beginning of a trail of steps, given what it depends on at its end.
@@ -79,13 +120,16 @@ impl Scope {
 pub(super) struct Projection {
     rows: Vec<usize>,
     elements: Vec<Vec<usize>>,
-    /// Whether the names of capabilities are looked at.
+    /// Whether names of capabilities are looked at.
     pub names: bool,
+    /// Those that are.
+    seen: Names,
 }
 
 impl Projection {
     pub fn new(facet: &Facet, scope: &Scope) -> Self {
-        let names = scope.parents || scope.units.contains(&capabilities_unit());
+        let all_names = || facet.groups.iter().flat_map(|group| &group.elements).flat_map(|element| &element.names);
+        let names = all_names().any(|name| scope.names.has(name));
         let rows = facet.rows.iter().map(|row| {
             let lists: Vec<&Unit> = row.lists.iter().filter(|unit| scope.units.contains(unit)).collect();
             format!("{lists:?} {}", scope.seen(&row.edits))
@@ -96,7 +140,7 @@ impl Projection {
             format!("{} {mount:?} {:?}", scope.seen(&element.edits), names.then_some(&element.names))
         };
         let elements = facet.groups.iter().map(|group| first_alike(group.elements.iter().map(of_element)));
-        Self { rows: first_alike(rows), elements: elements.collect(), names }
+        Self { rows: first_alike(rows), elements: elements.collect(), names, seen: scope.names.clone() }
     }
 
     /// The row that is looked at in place of another.
@@ -105,8 +149,9 @@ impl Projection {
     }
 
     /// The states of names that are looked at in place of others.
-    pub fn vector(&self, states: &Vector) -> Vector {
-        if self.names { states.clone() } else { vec![0; states.len()] }
+    pub fn vector(&self, names: &[String], states: &Vector) -> Vector {
+        let seen = |(name, state): (&String, &usize)| if self.seen.has(name) { *state } else { 0 };
+        names.iter().zip(states).map(seen).collect()
     }
 
     /// The element of a group that is looked at in place of another.

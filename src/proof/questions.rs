@@ -1,9 +1,8 @@
 //! Answers a side's questions with formulas.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use serde_json::Value;
-
+use super::answers::{Answers, image};
 use super::assembly::Place;
 use super::bits::Bits;
 use super::facet::Facet;
@@ -30,20 +29,31 @@ pub(super) struct Questions<'a, 'f> {
     of_step: Vec<Vec<usize>>,
     /// Each state, as the trail of each facet.
     states: Vec<Vec<Trail>>,
-    known: HashMap<(usize, Trail, usize), Node>,
+    known: HashMap<Key, Node>,
     answers: Answers,
+    tables: &'f mut Tables,
 }
 
-/// What the side said of pods, so that it is asked once.
+/// What a side says of a facet, which may be the same in several cases: found once.
 #[derive(Default)]
-pub(super) struct Answers {
-    truths: HashMap<(usize, usize), BTreeMap<usize, Answer<bool>>>,
-    images: HashMap<(usize, usize, usize), Answer<Option<usize>>>,
-    views: HashMap<(usize, usize), Value>,
+pub(super) struct Tables {
+    /// Where a statement holds at the end of a trail.
+    truths: HashMap<(usize, Key), Bits>,
+    /// Where a step changes nothing, and where it succeeds.
+    effects: HashMap<(usize, Key), (Bits, Bits)>,
 }
+
+/// A facet, the steps that it has been through, and a statement or a step.
+type Key = (usize, Trail, usize);
 
 impl<'a, 'f> Questions<'a, 'f> {
-    pub fn new(side: &'a dyn Side, place: &'a Place, formulas: &'f mut Formulas<'a>, pods: &'f mut AllPods) -> Self {
+    pub fn new(
+        side: &'a dyn Side,
+        place: &'a Place,
+        formulas: &'f mut Formulas<'a>,
+        pods: &'f mut AllPods,
+        tables: &'f mut Tables,
+    ) -> Self {
         let facets = formulas.facets();
         let facet_of = |unit: &Unit| facets.iter().position(|facet| facet.units.contains(unit));
         // What tells cases apart is in many facets.
@@ -70,6 +80,7 @@ impl<'a, 'f> Questions<'a, 'f> {
             states: vec![vec![Trail::new(); facets.len()]],
             known: HashMap::new(),
             answers: Answers::default(),
+            tables,
             side,
             place,
             formulas,
@@ -95,10 +106,32 @@ impl<'a, 'f> Questions<'a, 'f> {
         Tabulation { facet: of, pods, place: self.place, projection, test }.table()
     }
 
+    /// In which cells a statement holds at the end of a trail.
+    fn truth(&mut self, of: &Facet, key: &Key, scope: &Scope) -> Answer<Bits> {
+        let (facet, trail, statement) = key;
+        let side = self.side;
+        let all = self.of_statement.iter().enumerate();
+        let alike = all.filter(|(_, own)| own.0 == *facet && own.1 == *scope).map(|(at, _)| at);
+        let alike: Vec<usize> = alike.collect();
+        let scope = scope.clone().at_the_beginning(trail, side.steps(), of);
+        let mut answers = std::mem::take(&mut self.answers);
+        let units = of.units.as_slice();
+        let table = self.tabulate(*facet, &scope, &mut |pods, pod| {
+            let Some(pod) = image(side, (*facet, units), trail, pods, pod, &mut answers)? else { return Ok(true) };
+            answers.holds(side, *facet, &alike, (pod, pods.get(pod)), *statement)
+        });
+        self.answers = answers;
+        table
+    }
+
     /// In which cells a step leaves the pod as it is, and in which it succeeds.
     fn effect(&mut self, facet: usize, trail: &Trail, step: usize) -> Answer<(Bits, Bits)> {
         let facets: &'a [Facet] = self.formulas.facets();
         let of = facets.get(facet).ok_or("it reads nothing")?;
+        let key = (of.case, (facet, trail.clone(), step));
+        if let Some(known) = self.tables.effects.get(&key) {
+            return Ok(known.clone());
+        }
         let (mut unchanged, mut succeeds) = (Bits::new(of.size(), true), Bits::new(of.size(), true));
         let side = self.side;
         let pieces = side.steps().get(step).into_iter().flat_map(|step| &step.pieces).map(|piece| Scope::of(piece, of));
@@ -109,6 +142,7 @@ impl<'a, 'f> Questions<'a, 'f> {
         }
         of.normalise(&mut unchanged);
         of.normalise(&mut succeeds);
+        self.tables.effects.insert(key, (unchanged.clone(), succeeds.clone()));
         Ok((unchanged, succeeds))
     }
 
@@ -133,73 +167,6 @@ impl<'a, 'f> Questions<'a, 'f> {
         });
         self.answers = answers;
         Ok((unchanged?, succeeds?))
-    }
-}
-
-/// The pod at the end of a trail; `None` if a step on it failed.
-pub(super) fn image(
-    side: &dyn Side,
-    facet: (usize, &[Unit]),
-    trail: &[usize],
-    pods: &mut Pods,
-    pod: usize,
-    answers: &mut Answers,
-) -> Answer<Option<usize>> {
-    let mut at = pod;
-    for step in trail {
-        match answers.stepped(side, facet, pods, at, *step)? {
-            Some(next) => at = next,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(at))
-}
-
-impl Answers {
-    /// The pod with the facet's units as they are after a step; other facets have pods of their own.
-    fn stepped(
-        &mut self,
-        side: &dyn Side,
-        (facet, units): (usize, &[Unit]),
-        pods: &mut Pods,
-        pod: usize,
-        step: usize,
-    ) -> Answer<Option<usize>> {
-        if let Some(known) = self.images.get(&(facet, pod, step)) {
-            return known.clone();
-        }
-        let before = pods.get(pod);
-        let view = self.views.entry((facet, pod)).or_insert_with(|| side.view(before));
-        let next: Answer<Option<Option<Value>>> = side.stepped(view, step).map(|after| {
-            after.map(|after| {
-                let differ = units.iter().any(|unit| !unit.is_same(&after, before));
-                differ.then(|| {
-                    let mut next = before.clone();
-                    units.iter().for_each(|unit| unit.graft(&after, &mut next));
-                    next
-                })
-            })
-        });
-        let next = next.map(|next| next.map(|next| next.map_or(pod, |next| pods.number(next))));
-        self.images.insert((facet, pod, step), next.clone());
-        next
-    }
-
-    /// Whether a statement holds; those that depend on the same are answered along with it.
-    fn holds(
-        &mut self,
-        side: &dyn Side,
-        facet: usize,
-        alike: &[usize],
-        pod: (usize, &Value),
-        statement: usize,
-    ) -> Answer<bool> {
-        let truths = self.truths.entry((facet, pod.0)).or_default();
-        if !truths.contains_key(&statement) {
-            let view = self.views.entry((facet, pod.0)).or_insert_with(|| side.view(pod.1));
-            truths.extend(alike.iter().copied().zip(side.holds(view, alike)));
-        }
-        truths.get(&statement).cloned().unwrap_or_else(|| Err("it was not evaluated".to_owned()))
     }
 }
 
@@ -231,17 +198,12 @@ impl<'a> Oracle for Questions<'a, '_> {
         let is_expected = reads.is_some_and(|reads| reads.parents || !reads.units.is_empty());
         let of = facets.get(facet).filter(|_| is_expected);
         let of = of.ok_or_else(|| Unproven::new(rule(), "it reads nothing"))?;
-        let all = self.of_statement.iter().enumerate();
-        let alike: Vec<usize> = all.filter(|(_, own)| own.0 == facet && own.1 == scope).map(|(at, _)| at).collect();
-        let scope = scope.at_the_beginning(&key.1, side.steps(), of);
-        let mut answers = std::mem::take(&mut self.answers);
-        let units = of.units.as_slice();
-        let table = self.tabulate(facet, &scope, &mut |pods, pod| {
-            let Some(pod) = image(side, (facet, units), &key.1, pods, pod, &mut answers)? else { return Ok(true) };
-            answers.holds(side, facet, &alike, (pod, pods.get(pod)), statement)
-        });
-        self.answers = answers;
-        let table = table.map_err(|why| Unproven::new(rule(), why))?;
+        let in_case = (of.case, key.clone());
+        let table = match self.tables.truths.get(&in_case) {
+            Some(known) => known.clone(),
+            None => self.truth(of, &key, &scope).map_err(|why| Unproven::new(rule(), why))?,
+        };
+        self.tables.truths.insert(in_case, table.clone());
         let node = self.formulas.atom(facet, table);
         self.known.insert(key, node);
         Ok(node)

@@ -1,10 +1,10 @@
 //! Whether two sides make the same of the pods that both admit, facet by facet.
 
+use super::answers::image;
 use super::bits::Bits;
 use super::facet::Facet;
 use super::formula::Formulas;
 use super::projection::Scope;
-use super::questions::image;
 use super::table::{Pods, Tabulation};
 use super::{Compares, Decided, Question};
 use crate::modern;

@@ -228,8 +228,12 @@ impl Tabulation<'_> {
 
     /// The pod that is looked at for a row, a basis and one more element.
     fn pod(&mut self, row: usize, basis: &[Chosen], more: Option<Chosen>) -> usize {
+        let names = |group: usize, element: usize| {
+            let element = self.facet.groups.get(group).and_then(|group| group.elements.get(element));
+            element.map(|element| element.names.as_slice()).unwrap_or_default()
+        };
         let seen = |(group, element, vector): &Chosen| {
-            (*group, self.projection.element(*group, *element), self.projection.vector(vector))
+            (*group, self.projection.element(*group, *element), self.projection.vector(names(*group, *element), vector))
         };
         let row = self.projection.row(row);
         let replaced = more.as_ref().map(|(group, _, _)| *group);

@@ -125,7 +125,7 @@ fn plain_facet(draw: &mut Draw) -> facet::Facet {
     let rows = (0..1 + draw.below(2)).map(|_| facet::Row { edits: Vec::new(), lists: Vec::new() }).collect();
     let groups = vec![containers, init, volumes];
     let [valid, all, nowhere] = [(); 3].map(|()| Bits::new(0, false));
-    let mut facet = facet::Facet { units: Vec::new(), rows, groups, width, valid, all, nowhere };
+    let mut facet = facet::Facet { units: Vec::new(), case: 0, rows, groups, width, valid, all, nowhere };
     facet.valid = Bits::new(facet.size(), true);
     facet.settle();
     facet

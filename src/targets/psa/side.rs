@@ -50,7 +50,7 @@ impl<'a> PsaSide<'a> {
                 value: json!(class),
                 how: How::Equal,
             };
-            let reads = Reads { units, constants: constants.map(constant).collect(), parents: false };
+            let reads = Reads { units, constants: constants.map(constant).collect(), ..Reads::default() };
             statements.push(Statement { rule: "PodSecurity exemptions".to_owned(), reads });
         }
         Ok(Self { decider, enforced, rules, statements })
@@ -132,7 +132,7 @@ fn both(key: &str) -> [Unit; 2] {
 /// What a part of a check looks at, and what it compares that with.
 fn reads(units: Vec<Unit>) -> Reads {
     let constants = units.iter().flat_map(constants_of).collect();
-    Reads { units: units.into_iter().collect(), constants, parents: false }
+    Reads { units: units.into_iter().collect(), constants, ..Reads::default() }
 }
 
 /// What each check looks at: what it looks at by itself apart. Every check asks the same of every container, volume and

@@ -33,7 +33,7 @@ pub(in super::super) fn pieces<'m>(mutators: impl Iterator<Item = &'m Mutator>) 
     }
     let piece = |(unit, mutators): (Unit, Vec<&Mutator>)| {
         let constants = mutators.into_iter().flat_map(Mutator::compared).collect();
-        Reads { units: [unit].into(), constants, parents: true }
+        Reads { units: [unit].into(), constants, parents: true, names: None }
     };
     Ok(by_unit.into_iter().map(piece).collect())
 }
