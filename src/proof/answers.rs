@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::table::Pods;
+use super::pods::Pods;
 use crate::symbolic::{Answer, Side, Unit};
 
 /// What the side said of pods, so that it is asked once.

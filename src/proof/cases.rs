@@ -95,3 +95,64 @@ pub(super) fn groups(reads: &[&Reads], telling: &BTreeSet<Unit>) -> Vec<Vec<Unit
     groups.sort();
     groups.into_iter().map(|group| group.into_iter().collect()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn os() -> Unit {
+        Unit::Pod(vec!["spec".to_owned(), "os".to_owned()])
+    }
+
+    fn reads(units: &[Unit]) -> Reads {
+        Reads { units: units.iter().cloned().collect(), ..Reads::default() }
+    }
+
+    /// Statements that each read the system and a field of containers that takes fifty values.
+    fn statements() -> Vec<Reads> {
+        ["runAsUser", "runAsGroup"].map(|field| reads(&[os(), Unit::context(field)])).into()
+    }
+
+    fn values() -> Values {
+        let systems = (os(), vec![json!(null), json!({"name": "linux"}), json!({"name": "windows"})]);
+        let ids = |field| (Unit::context(field), (0..50).map(|id| json!(id)).collect());
+        [systems, ids("runAsUser"), ids("runAsGroup")].into()
+    }
+
+    #[test]
+    fn what_hangs_together_by_one_unit_alone_falls_apart() {
+        let statements = statements();
+        let all: Vec<&Reads> = statements.iter().collect();
+        let telling = telling(&all, &[], &values());
+        assert_eq!(telling, BTreeSet::from([os()]));
+        let apart = ["runAsGroup", "runAsUser"].map(|field| vec![os(), Unit::context(field)]);
+        assert_eq!(groups(&all, &telling), apart);
+        assert_eq!(groups(&all, &BTreeSet::new()).len(), 1);
+    }
+
+    #[test]
+    fn every_pod_is_in_one_case() {
+        let of_os = |case: &Values| case.get(&os()).cloned().unwrap();
+        let cases = cases(&BTreeSet::from([os()]), &values());
+        assert_eq!(cases.iter().flat_map(of_os).collect::<Vec<_>>(), of_os(&values()));
+        assert!(cases.iter().all(|case| case.len() == 3 && of_os(case).len() == 1));
+    }
+
+    #[test]
+    fn what_a_step_touches_tells_no_cases_apart() {
+        let (statements, piece) = (statements(), reads(&[os()]));
+        let all: Vec<&Reads> = statements.iter().collect();
+        assert_eq!(telling(&all, &[&piece], &values()), BTreeSet::new());
+    }
+
+    #[test]
+    fn little_is_not_told_apart() {
+        let statements = statements();
+        let all: Vec<&Reads> = statements.iter().collect();
+        let mut few = values();
+        few.values_mut().for_each(|values| values.truncate(3));
+        assert_eq!(telling(&all, &[], &few), BTreeSet::new());
+    }
+}

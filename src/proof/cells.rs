@@ -86,12 +86,15 @@ fn values(sides: &[&dyn Side], reads: &[&Reads]) -> Result<Values, Unproven> {
     Ok(values)
 }
 
+/// Why keys of maps are not proved: no values are made up for them.
+const KEYS: &str = "it looks at the keys of a map";
+
 /// Of each unit there must be a value that the API server takes, or else nobody has looked at pods that have it. Pods that
 /// the old server and the new one do not see alike are left out.
 fn takes_something(values: &Values, target_minor: u8, place: &Place) -> Result<(), Unproven> {
     for (unit, values) in values.iter().filter(|(unit, _)| !matches!(unit, Unit::Volume | Unit::Mount)) {
         if matches!(unit, Unit::Pod(path) | Unit::Container(path) if path.iter().any(|step| step == "[]")) {
-            return Err(Unproven::new(unit.to_string(), "it looks at the keys of a map"));
+            return Err(Unproven::new(unit.to_string(), KEYS));
         }
         let mut pods = values.iter().filter(|value| !value.is_null()).map(|value| alone(unit, value).pod(place));
         if !pods.any(|pod| is_valid(&pod, target_minor) || !differences(&pod, target_minor).is_empty()) {
@@ -133,13 +136,13 @@ fn of_units<'a>(reads: &[&'a Reads]) -> BTreeMap<&'a Unit, Vec<&'a Constant>> {
     of_units
 }
 
-/// What is taken for the items of a list must not be the keys of a map, of which no values are made up.
+/// What is taken for the items of a list must not be the keys of a map.
 fn looks_into_no_map(unit: &Unit, constants: &[&Constant]) -> Result<(), String> {
     for constant in constants {
         let Some(item) = constant.within.iter().position(|step| step == "[]") else { continue };
         let list = constant.within.get(..item).unwrap_or_default();
         if !has_right_type(unit, &with(&Value::Null, list, json!([]))) {
-            return Err("it looks at the keys of a map".to_owned());
+            return Err(KEYS.to_owned());
         }
     }
     Ok(())

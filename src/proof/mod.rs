@@ -40,6 +40,7 @@ mod drawing;
 mod elements;
 mod facet;
 mod formula;
+mod pods;
 mod policies;
 mod present;
 mod projection;
@@ -64,13 +65,13 @@ pub use assembly::Place;
 pub use between::{Documents, Rules, Said, between};
 use facet::Facet;
 use formula::Formulas;
+use pods::Pods;
 pub use policies::UsablePolicies;
 pub use question::{Compares, Difference, Proof, Question, Replay};
 use questions::{Questions, Tables};
 use search::Findings;
 use solve::Solver;
 pub use subjects::{Class, classes};
-use table::Pods;
 
 /// Compares two sides for all pods.
 pub fn prove(question: &Question<'_>) -> Proof {

@@ -7,8 +7,9 @@ use super::assembly::Place;
 use super::bits::Bits;
 use super::facet::Facet;
 use super::formula::Formulas;
+use super::pods::Pods;
 use super::projection::Scope;
-use super::table::{Pods, Tabulation};
+use super::table::Tabulation;
 use crate::symbolic::{Answer, At, Node, Oracle, Reads, Side, Unit, Unproven};
 
 /// The steps that a facet has been through, in order.
