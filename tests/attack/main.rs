@@ -53,6 +53,9 @@ struct Tally {
 #[test]
 fn random_pods_find_no_difference_where_there_is_said_to_be_none() {
     let (sets, pods) = (wanted("SETS", 6), wanted("PODS", 6000));
+    let target = std::env::var("TARGET").ok();
+    let targets: Vec<_> =
+        TARGETS.into_iter().filter(|known| target.as_deref().is_none_or(|target| target == known.name())).collect();
     let attacked = AtomicUsize::new(0);
     let only = std::env::var("ONLY").ok().map(|text| text.parse::<usize>().expect("a number"));
     let seeds = (0..sets).filter(|seed| only.is_none_or(|only| only == *seed));
@@ -68,9 +71,7 @@ fn random_pods_find_no_difference_where_there_is_said_to_be_none() {
             let options = RbacOptions::default();
             let cluster = Cluster::new(&policies, &rbac, Release::default(), options).unwrap();
             let attack = Attack { cluster: &cluster, policies: &policies, seed, pods: pods / sets / TARGETS.len() };
-            let only = std::env::var("TARGET").ok();
-            let targets = TARGETS.into_iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name()));
-            targets.map(|target| attack.run(target, &mut draw, &attacked)).collect::<Vec<_>>()
+            targets.iter().map(|target| attack.run(*target, &mut draw, &attacked)).collect::<Vec<_>>()
         })
         .collect();
     let mut proofs: BTreeMap<String, usize> = BTreeMap::new();
@@ -81,7 +82,9 @@ fn random_pods_find_no_difference_where_there_is_said_to_be_none() {
     eprintln!("{sets} sets of policies; {} pods; classes: {proofs:#?}", attacked.load(Ordering::Relaxed));
     let wrong: Vec<&String> = tallies.iter().flat_map(|tally| &tally.wrong).collect();
     assert!(wrong.is_empty(), "{} wrong:\n{wrong:#?}", wrong.len());
-    assert!(attacked.load(Ordering::Relaxed) > pods / 4 && proofs.keys().any(|what| what.ends_with("Equal")));
+    // Some pods the API server does not take.
+    let enough = pods / TARGETS.len() * targets.len() / 4;
+    assert!(attacked.load(Ordering::Relaxed) > enough && proofs.keys().any(|what| what.ends_with("Equal")));
 }
 
 fn has_reasons(proof: &ClassProof) -> bool {

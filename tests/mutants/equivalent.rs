@@ -6,13 +6,11 @@ pub const EQUIVALENT: &[(&[&str], &str)] = &[
     (&["allowedProcMountTypes: forgotten"], "no server takes another kind without a user namespace"),
     (&["ProcMount one name more"], "no server takes another kind without a user namespace"),
     (&["groups vap", "without hostPorts"], "the policy allows every port"),
-    (&["groups ", "hostPorts: forgotten"], "the policy allows every port"),
-    (&["groups ", "HostPort range 0: min"], "port 0 is no port"),
-    (&["groups ", "HostPort range 0: max + 1"], "there is no port above 65535"),
-    (&["volumes ", "hostPorts: forgotten"], "the policy allows every port"),
-    (&["volumes ", "HostPort range 0: min"], "port 0 is no port"),
-    (&["volumes ", "HostPort range 0: max + 1"], "there is no port above 65535"),
     (&["order ", "hostPorts"], "the policies allow every port"),
+    (&["profiles ", "Seccomp one name more"], "no server takes a profile of that name"),
+    (&["profiles ", "Seccomp without the first"], "the first is an alias that today's servers do not heed: left out"),
+    (&["app-armor ", "AppArmor one name more"], "no server takes a profile of that name"),
+    (&["node ", "Sysctl without the first"], "the first is a safe one that the policy forbids"),
     (&["copy of the seccomp field: forgotten"], "with one policy there is nothing to choose"),
     (&["order ", "ValidatingAdmissionPolicy filled_b"], "what is judged has been filled in before"),
     (&["the annotation stays where nothing was chosen"], "such a pod is denied"),
@@ -55,8 +53,20 @@ pub const EQUIVALENT: &[(&[&str], &str)] = &[
     (&["labels ", "a version that there is none of"], "it means the newest, which says the same of these pods"),
 ];
 
+/// The clusters whose policy limits ports.
+const LIMIT_PORTS: &[&str] = &["privileges ", "wiring ", "order ", "choice "];
+
+/// The same for the clusters whose policy allows every port.
+const EVERY_PORT: &[(&str, &str)] = &[
+    ("limits hostPorts: forgotten", "the policy allows every port"),
+    ("HostPort range 0: min", "port 0 is no port"),
+    ("HostPort range 0: max + 1", "there is no port above 65535"),
+];
+
 /// Why the mutant of this name says the same, if it does.
 pub fn reason(name: &str) -> Option<&'static str> {
     let same = EQUIVALENT.iter().find(|(parts, _)| parts.iter().all(|part| name.contains(part)));
-    same.map(|(_, reason)| *reason)
+    let every_port = EVERY_PORT.iter().filter(|_| !LIMIT_PORTS.iter().any(|cluster| name.starts_with(cluster)));
+    let of_ports = every_port.into_iter().find(|(part, _)| name.contains(part));
+    same.map(|(_, reason)| *reason).or(of_ports.map(|(_, reason)| *reason))
 }
