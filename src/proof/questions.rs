@@ -202,9 +202,12 @@ impl<'a> Oracle for Questions<'a, '_> {
         let in_case = (of.case, key.clone());
         let table = match self.tables.truths.get(&in_case) {
             Some(known) => known.clone(),
-            None => self.truth(of, &key, &scope).map_err(|why| Unproven::new(rule(), why))?,
+            None => {
+                let table = self.truth(of, &key, &scope).map_err(|why| Unproven::new(rule(), why))?;
+                self.tables.truths.insert(in_case, table.clone());
+                table
+            }
         };
-        self.tables.truths.insert(in_case, table.clone());
         let node = self.formulas.atom(facet, table);
         self.known.insert(key, node);
         Ok(node)

@@ -81,8 +81,8 @@ fn random_pods_find_no_difference_where_there_is_said_to_be_none() {
     eprintln!("{sets} sets of policies; {} pods; classes: {proofs:#?}", attacked.load(Ordering::Relaxed));
     let wrong: Vec<&String> = tallies.iter().flat_map(|tally| &tally.wrong).collect();
     assert!(wrong.is_empty(), "{} wrong:\n{wrong:#?}", wrong.len());
-    // Some pods the API server does not take, and some classes are not equal.
-    let enough = pods / sets / TARGETS.len() * seeds.len() * targets.len() / 8;
+    // Some pods the API server does not take.
+    let enough = pods / sets / TARGETS.len() * seeds.len() * targets.len() / 4;
     assert!(attacked.load(Ordering::Relaxed) > enough && proofs.keys().any(|what| what.ends_with("Equal")));
 }
 
@@ -131,7 +131,8 @@ impl Attack<'_> {
                 }
                 Relation::Stricter if is_told && !proof.proof.witnesses.is_empty() => {}
                 // Mutators know no users, so that they fill in what is a member's own pod too.
-                _ if of_masters && tells("masters-filled-otherwise") && !proof.proof.witnesses.is_empty() => {}
+                Relation::Incomparable
+                    if of_masters && tells("masters-filled-otherwise") && !proof.proof.witnesses.is_empty() => {}
                 // Not every shape of Rego is understood. An error of our own is never a reason.
                 Relation::Unproven if target.name() == Gatekeeper.name() && has_reasons(proof) => {}
                 _ => tally.wrong.push(format!("{shown}: {:?}", proof.proof)),

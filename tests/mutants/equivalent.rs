@@ -53,10 +53,10 @@ pub const EQUIVALENT: &[(&[&str], &str)] = &[
     (&["labels ", "a version that there is none of"], "it means the newest, which says the same of these pods"),
 ];
 
-/// The clusters whose policy limits ports.
-const LIMIT_PORTS: &[&str] = &["privileges ", "wiring ", "order ", "choice "];
+/// The cluster whose policy limits ports.
+const LIMITS_PORTS: &str = "privileges ";
 
-/// The same for the clusters whose policy allows every port.
+/// The same for the others.
 const EVERY_PORT: &[(&str, &str)] = &[
     ("limits hostPorts: forgotten", "the policy allows every port"),
     ("HostPort range 0: min", "port 0 is no port"),
@@ -66,7 +66,6 @@ const EVERY_PORT: &[(&str, &str)] = &[
 /// Why the mutant of this name says the same, if it does.
 pub fn reason(name: &str) -> Option<&'static str> {
     let same = EQUIVALENT.iter().find(|(parts, _)| parts.iter().all(|part| name.contains(part)));
-    let every_port = EVERY_PORT.iter().filter(|_| !LIMIT_PORTS.iter().any(|cluster| name.starts_with(cluster)));
-    let of_ports = every_port.into_iter().find(|(part, _)| name.contains(part));
+    let of_ports = EVERY_PORT.iter().find(|(part, _)| name.contains(part) && !name.starts_with(LIMITS_PORTS));
     same.map(|(_, reason)| *reason).or(of_ports.map(|(_, reason)| *reason))
 }
