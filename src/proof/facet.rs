@@ -134,7 +134,10 @@ impl Facet {
         facet.keep_valid_rows(&sound);
         let mut unsound: Vec<usize> = Vec::new();
         for (kind, mut elements) in groups {
-            elements.retain(|element| !element.names.is_empty() || sound(&placed(&kind, element, &Vector::new())));
+            // What the API server takes together it takes one by one.
+            if !sound(&together(&kind, &elements)) {
+                elements.retain(|element| !element.names.is_empty() || sound(&placed(&kind, element, &Vector::new())));
+            }
             for element in &mut elements {
                 element.first = facet.width;
                 facet.width += element.bits();
@@ -234,6 +237,14 @@ pub(super) fn one(element: &Element, slot: usize, state: usize) -> Vector {
 pub(super) fn placed(kind: &Kind, element: &Element, vector: &Vector) -> Assembly {
     let mut assembly = Assembly::default();
     add(kind, element, vector, &mut assembly);
+    assembly
+}
+
+/// An assembly of all elements that have no slots.
+fn together(kind: &Kind, elements: &[Element]) -> Assembly {
+    let mut assembly = Assembly::default();
+    let plain = elements.iter().filter(|element| element.names.is_empty());
+    plain.for_each(|element| add(kind, element, &Vector::new(), &mut assembly));
     assembly
 }
 
