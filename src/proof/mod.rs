@@ -31,6 +31,7 @@
 mod against;
 mod answers;
 mod assembly;
+mod basis;
 mod between;
 mod bits;
 mod cases;
@@ -43,6 +44,7 @@ mod formula;
 mod pods;
 mod policies;
 mod present;
+mod presumed;
 mod projection;
 mod question;
 mod questions;

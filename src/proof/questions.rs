@@ -9,7 +9,7 @@ use super::facet::Facet;
 use super::formula::Formulas;
 use super::pods::Pods;
 use super::projection::Scope;
-use super::table::Tabulation;
+use super::table::{Holds, Tabulation};
 use crate::symbolic::{Answer, At, Node, Oracle, Reads, Side, Unit, Unproven};
 
 /// The steps that a facet has been through, in order.
@@ -98,13 +98,14 @@ impl<'a, 'f> Questions<'a, 'f> {
         self.states.get(at.0).and_then(|state| state.get(facet)).cloned().unwrap_or_default()
     }
 
-    fn tabulate(&mut self, facet: usize, scope: &Scope, test: super::table::Test<'_>) -> Answer<Bits> {
+    fn tabulate(&mut self, facet: usize, scope: &Scope, of_steps: bool, test: super::table::Test<'_>) -> Answer<Bits> {
         let facets: &'a [Facet] = self.formulas.facets();
         let (Some(of), Some(pods)) = (facets.get(facet), self.pods.get_mut(facet)) else {
             return Err("it reads nothing".to_owned());
         };
         let projection = &pods.projection(of, scope);
-        Tabulation { facet: of, pods, place: self.place, projection, test }.table()
+        let tabulation = Tabulation::new(of, pods, self.place, projection, test);
+        if of_steps { tabulation.presumed().table() } else { tabulation.table() }
     }
 
     /// In which cells a statement holds at the end of a trail.
@@ -117,9 +118,11 @@ impl<'a, 'f> Questions<'a, 'f> {
         let scope = scope.clone().at_the_beginning(trail, side.steps(), of);
         let mut answers = std::mem::take(&mut self.answers);
         let units = of.units.as_slice();
-        let table = self.tabulate(*facet, &scope, &mut |pods, pod| {
-            let Some(pod) = image(side, (*facet, units), trail, pods, pod, &mut answers)? else { return Ok(true) };
-            answers.holds(side, *facet, &alike, (pod, pods.get(pod)), *statement)
+        let table = self.tabulate(*facet, &scope, !trail.is_empty(), &mut |pods, pod| {
+            let Some(pod) = image(side, (*facet, units), trail, pods, pod, &mut answers)? else {
+                return Ok(Holds::Unreached);
+            };
+            answers.holds(side, *facet, &alike, (pod, pods.get(pod)), *statement).map(Holds::from)
         });
         self.answers = answers;
         table
@@ -157,14 +160,14 @@ impl<'a, 'f> Questions<'a, 'f> {
         let units = of.units.as_slice();
         let before =
             |pods: &mut Pods, pod: usize, answers: &mut Answers| image(side, (facet, units), trail, pods, pod, answers);
-        let unchanged = self.tabulate(facet, &scope, &mut |pods, pod| {
-            let Some(from) = before(pods, pod, &mut answers)? else { return Ok(true) };
+        let unchanged = self.tabulate(facet, &scope, true, &mut |pods, pod| {
+            let Some(from) = before(pods, pod, &mut answers)? else { return Ok(Holds::Unreached) };
             let to = answers.stepped(side, (facet, units), pods, from, step)?;
-            Ok(to.is_none_or(|to| pods.are_alike(from, to, &pieces.units)))
+            Ok(to.map_or(Holds::Unreached, |to| pods.are_alike(from, to, &pieces.units).into()))
         });
-        let succeeds = self.tabulate(facet, &scope, &mut |pods, pod| {
-            let Some(from) = before(pods, pod, &mut answers)? else { return Ok(true) };
-            Ok(answers.stepped(side, (facet, units), pods, from, step)?.is_some())
+        let succeeds = self.tabulate(facet, &scope, true, &mut |pods, pod| {
+            let Some(from) = before(pods, pod, &mut answers)? else { return Ok(Holds::Unreached) };
+            Ok(answers.stepped(side, (facet, units), pods, from, step)?.is_some().into())
         });
         self.answers = answers;
         Ok((unchanged?, succeeds?))

@@ -6,7 +6,7 @@ use super::facet::Facet;
 use super::formula::Formulas;
 use super::pods::Pods;
 use super::projection::Scope;
-use super::table::Tabulation;
+use super::table::{Holds, Tabulation};
 use super::{Compares, Decided, Question};
 use crate::modern;
 use crate::pod_view::APP_ARMOR_ANNOTATION;
@@ -94,15 +94,16 @@ fn same_units(
     let mut test = |pods: &mut Pods, pod: usize| {
         let first = image(question.first, (*at, &facet.units), one, pods, pod, &mut first.answers)?;
         let second = image(question.second, (*at, &facet.units), other, pods, pod, &mut second.answers)?;
-        let (Some(first), Some(second)) = (first, second) else { return Ok(true) };
+        let (Some(first), Some(second)) = (first, second) else { return Ok(Holds::Unreached) };
         if first == second {
-            return Ok(true);
+            return Ok(Holds::Yes);
         }
         let second = pods.number(pods.grafted(first, second, &written.units));
-        Ok(pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation))
+        let same = pods.in_todays_terms(first, with_annotation) == pods.in_todays_terms(second, with_annotation);
+        Ok(same.into())
     };
     let projection = &pods.projection(facet, scope);
-    Tabulation { facet, pods, place: &question.place, projection, test: &mut test }.table()
+    Tabulation::new(facet, pods, &question.place, projection, &mut test).presumed().table()
 }
 
 impl Pods {

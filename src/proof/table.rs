@@ -3,16 +3,42 @@
 //! A statement is a for-all: of a pod with the elements e₁ … eₙ under a row it says e₁ ∧ … ∧ eₙ. A pod needs a container,
 //! and a list that has items needs one; so a cell is evaluated beside a *basis*: elements for what is needed, with which
 //! the statement holds. Where no basis exists no pod under that row makes the statement true.
+//!
+//! For the same reason many names can be looked at with one pod: if the statement holds of all of them in one state at once
+//! it holds of each. Only where it does not are they looked at one by one.
+
+use std::collections::{HashMap, HashSet};
 
 use super::assembly::{Assembly, Place};
+use super::basis::{is_needed, nothing, vectors};
 use super::bits::Bits;
-use super::facet::{Element, Facet, Kind, STATES, Vector, add};
+use super::facet::{Element, Facet, STATES, Vector, add};
 use super::pods::Pods;
+use super::presumed::Found;
 use super::projection::Projection;
-use crate::symbolic::Answer;
+use crate::symbolic::{Answer, Unit};
 
 /// Looks at a pod, known by its number.
-pub(super) type Test<'t> = &'t mut dyn FnMut(&mut Pods, usize) -> Answer<bool>;
+pub(super) type Test<'t> = &'t mut dyn FnMut(&mut Pods, usize) -> Answer<Holds>;
+
+/// What a pod says of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    Yes,
+    No,
+    /// A step fails on the pod, so that it never gets there: the statement counts as true, but nothing follows for the
+    /// pod's parts.
+    Unreached,
+}
+
+impl From<bool> for Holds {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// Fewer names are not worth a pod in which they are all in one state.
+const FEW: usize = 3;
 
 /// One element of a group with its vector.
 pub(super) type Chosen = (usize, usize, Vector);
@@ -21,157 +47,190 @@ pub(super) type Chosen = (usize, usize, Vector);
 pub(super) struct Tabulation<'a> {
     pub facet: &'a Facet,
     pub pods: &'a mut Pods,
-    pub place: &'a Place,
     pub projection: &'a Projection,
-    pub test: Test<'a>,
+    place: &'a Place,
+    test: Test<'a>,
+    /// Whether that the statement is a for-all is only presumed.
+    presumed: bool,
+    pub known: Known<'a>,
 }
 
-impl Tabulation<'_> {
+/// What is known of rows and elements that others look like to the statement.
+#[derive(Default)]
+pub(super) struct Known<'a> {
+    /// By row and the lists that have items.
+    bases: HashMap<(usize, &'a [Unit]), Vec<Chosen>>,
+    /// Whether it holds of an element under a row.
+    elements: HashMap<Like, bool>,
+    /// In which states of an element's slots it holds; and which of them stood for something.
+    slots: HashMap<(Like, Vec<bool>), States>,
+    /// What was found of rows and checked: see [`super::presumed`].
+    pub checked: HashSet<(usize, Found)>,
+}
+
+/// What a row and an element look like: row, group, element.
+type Like = (usize, usize, usize);
+
+/// Whether it holds in each state of each slot of an element; `None` if no lists of names were found of which it holds.
+pub(super) type States = Option<Vec<bool>>;
+
+impl<'a> Tabulation<'a> {
+    pub fn new(
+        facet: &'a Facet,
+        pods: &'a mut Pods,
+        place: &'a Place,
+        projection: &'a Projection,
+        test: Test<'a>,
+    ) -> Self {
+        Self { facet, pods, place, projection, test, presumed: false, known: Known::default() }
+    }
+
+    /// That the statement is a for-all is presumed: it is about what steps do.
+    pub fn presumed(self) -> Self {
+        Self { presumed: true, ..self }
+    }
+
     /// Where the statement holds, in normal form: see [`Facet::normalise`].
     pub fn table(mut self) -> Answer<Bits> {
         let mut table = Bits::new(self.facet.size(), true);
-        let mut unclear = false;
-        let mut clear = false;
+        let mut slotted = Slotted::default();
         for row in 0..self.facet.rows.len() {
-            let rows = self.row(row, &mut table)?;
-            unclear |= rows.unclear;
-            clear |= rows.clear;
+            self.row(row, &mut table, &mut slotted)?;
         }
-        if unclear && !clear {
+        if slotted.unclear && !slotted.clear {
             return Err("no lists of capabilities were found of which it holds".to_owned());
         }
         self.facet.normalise(&mut table);
         Ok(table)
     }
 
-    fn row(&mut self, row: usize, table: &mut Bits) -> Answer<Slotted> {
-        let mut seen = Slotted::default();
+    fn row(&mut self, row: usize, table: &mut Bits, slotted: &mut Slotted) -> Answer<()> {
         let facet = self.facet;
-        let Some(basis) = self.basis(row)? else {
-            seen.unclear = facet.groups.iter().flat_map(|group| &group.elements).any(|it| !it.names.is_empty());
-            for group in facet.groups.iter().filter(|group| facet.has(row, &group.kind)) {
-                for bit in group.elements.iter().flat_map(|element| element.first..element.first + element.bits()) {
-                    table.set(facet.bit(row, bit), false);
-                }
-            }
-            return Ok(seen);
-        };
+        let basis = self.known_basis(row)?;
+        let mut found = Found::new();
         for (at, group) in facet.groups.iter().enumerate().filter(|(_, group)| facet.has(row, &group.kind)) {
             for (index, element) in group.elements.iter().enumerate() {
-                self.element(row, &basis, (at, index), element, table, &mut seen)?;
+                let states = match &basis {
+                    Some(basis) => self.element(row, basis, (at, index), element)?,
+                    None => None,
+                };
+                let has_slots = !element.names.is_empty();
+                slotted.clear |= has_slots && states.is_some();
+                slotted.unclear |= has_slots && states.is_none();
+                for (state, local) in (element.first..element.first + element.bits()).enumerate() {
+                    let holds = states.as_ref().and_then(|states| states.get(state)).is_some_and(|holds| *holds);
+                    table.set(facet.bit(row, local), holds);
+                }
+                found.push((at, index, states));
             }
         }
-        Ok(seen)
+        match basis {
+            Some(basis) if self.presumed => self.check(row, &basis, &found),
+            _ => Ok(()),
+        }
     }
 
-    fn element(
+    /// That no basis was found is found anew for each row: it depends on what stands for something under it.
+    fn known_basis(&mut self, row: usize) -> Answer<Option<Vec<Chosen>>> {
+        let lists = self.facet.rows.get(row).map(|row| row.lists.as_slice()).unwrap_or_default();
+        let like = (self.projection.row(row), lists);
+        if let Some(known) = self.known.bases.get(&like) {
+            return Ok(Some(known.clone()));
+        }
+        let basis = self.basis(row)?;
+        self.known.bases.extend(basis.clone().map(|basis| (like, basis)));
+        Ok(basis)
+    }
+
+    fn element(&mut self, row: usize, basis: &[Chosen], at: (usize, usize), element: &Element) -> Answer<States> {
+        let like = (self.projection.row(row), at.0, self.projection.element(at.0, at.1));
+        let bits = element.first..element.first + element.bits();
+        let valid: Vec<bool> = bits.map(|local| self.facet.valid.get(self.facet.bit(row, local))).collect();
+        if !valid.contains(&true) {
+            return Ok(None);
+        }
+        if element.names.is_empty() || !self.projection.names {
+            let holds = match self.known.elements.get(&like) {
+                Some(known) => *known,
+                None => self.holds(row, basis, (at.0, at.1, nothing(element)))?,
+            };
+            self.known.elements.insert(like, holds);
+            return Ok(Some(valid.into_iter().map(|valid| valid && holds).collect()));
+        }
+        if let Some(known) = self.known.slots.get(&(like, valid.clone())) {
+            return Ok(known.clone());
+        }
+        let states = self.slots(row, basis, at, element, &valid)?;
+        self.known.slots.insert((like, valid), states.clone());
+        Ok(states)
+    }
+
+    fn slots(
         &mut self,
         row: usize,
         basis: &[Chosen],
         (group, index): (usize, usize),
         element: &Element,
-        table: &mut Bits,
-        seen: &mut Slotted,
-    ) -> Answer<()> {
-        if element.names.is_empty() {
-            let bit = self.facet.bit(row, element.first);
-            let holds = self.facet.valid.get(bit) && self.holds(row, basis, (group, index, Vector::new()))?;
-            table.set(bit, holds);
-            return Ok(());
+        valid: &[bool],
+    ) -> Answer<States> {
+        let Some(base) = self.base(row, basis, (group, index), element)? else { return Ok(None) };
+        let stands = |slot: usize, state: usize| valid.get(slot * STATES + state) == Some(&true);
+        let mut states = valid.to_vec();
+        for state in 0..STATES {
+            let with = |changes: &dyn Fn(usize) -> bool| {
+                let slots = base.iter().enumerate();
+                slots.map(|(slot, other)| if changes(slot) && stands(slot, state) { state } else { *other }).collect()
+            };
+            let all_at_once = (group, index, with(&|_| true));
+            if !self.presumed && base.len() >= FEW && self.on(row, basis, all_at_once) == Ok(Holds::Yes) {
+                continue;
+            }
+            for slot in (0..base.len()).filter(|slot| stands(*slot, state)) {
+                let holds = self.holds(row, basis, (group, index, with(&|other| other == slot)))?;
+                states.iter_mut().skip(slot * STATES + state).take(1).for_each(|it| *it = holds);
+            }
         }
-        if !self.projection.names {
-            seen.clear = true;
-            let holds = self.holds(row, basis, (group, index, nothing(element)))?;
-            let bits = (element.first..element.first + element.bits()).map(|local| self.facet.bit(row, local));
-            bits.for_each(|bit| table.set(bit, holds && self.facet.valid.get(bit)));
-            return Ok(());
-        }
-        let mut base = None;
+        Ok(Some(states))
+    }
+
+    /// States of an element's slots with which the statement holds.
+    fn base(
+        &mut self,
+        row: usize,
+        basis: &[Chosen],
+        (group, index): (usize, usize),
+        element: &Element,
+    ) -> Answer<Option<Vector>> {
         let known = self.pods.vectors.iter().filter(|known| known.len() == element.names.len());
         for vector in known.cloned().chain(vectors(element)).collect::<Vec<_>>() {
             if self.is_valid(row, element, &vector) && self.holds(row, basis, (group, index, vector.clone()))? {
-                base = Some(vector);
-                break;
-            }
-        }
-        if let Some(base) = base.as_ref().filter(|base| !self.pods.vectors.contains(base)) {
-            self.pods.vectors.push(base.clone());
-        }
-        seen.clear |= base.is_some();
-        seen.unclear |= base.is_none();
-        for (slot, bits) in element.slots().enumerate() {
-            for (state, local) in bits.enumerate() {
-                let bit = self.facet.bit(row, local);
-                let holds = match &base {
-                    Some(base) if self.facet.valid.get(bit) => {
-                        let mut vector = base.clone();
-                        vector.iter_mut().enumerate().filter(|(at, _)| *at == slot).for_each(|(_, it)| *it = state);
-                        self.holds(row, basis, (group, index, vector))?
-                    }
-                    _ => false,
-                };
-                table.set(bit, holds);
-            }
-        }
-        Ok(())
-    }
-
-    fn is_valid(&self, row: usize, element: &Element, vector: &Vector) -> bool {
-        let bits = element.slots().zip(vector).map(|(bits, state)| bits.start + state);
-        bits.into_iter().all(|bit| self.facet.valid.get(self.facet.bit(row, bit)))
-    }
-
-    /// Elements for what a pod under this row needs, with which the statement holds.
-    fn basis(&mut self, row: usize) -> Answer<Option<Vec<Chosen>>> {
-        for known in self.pods.bases.get(&row).cloned().unwrap_or_default() {
-            let pod = self.pod(row, &known, None);
-            if (self.test)(self.pods, pod)? {
-                return Ok(Some(known));
-            }
-        }
-        let facet = self.facet;
-        let needed = facet.groups.iter().enumerate().filter(|(_, group)| is_needed(facet, row, &group.kind));
-        let mut candidates: Vec<Vec<Chosen>> = vec![Vec::new()];
-        for (at, group) in needed {
-            let mut choices: Vec<Chosen> = Vec::new();
-            for (index, element) in group.elements.iter().enumerate() {
-                let vectors = if self.projection.names { vectors(element) } else { vec![nothing(element)] };
-                let valid = vectors.into_iter().filter(|vector| self.is_sound(row, element, vector));
-                choices.extend(valid.map(|vector| (at, self.projection.element(at, index), vector)));
-            }
-            choices.dedup();
-            candidates = candidates
-                .iter()
-                .flat_map(|chosen| {
-                    choices.iter().map(move |choice| chosen.iter().cloned().chain([choice.clone()]).collect())
-                })
-                .collect();
-        }
-        for candidate in candidates {
-            let pod = self.pod(row, &candidate, None);
-            if (self.test)(self.pods, pod)? {
-                self.pods.bases.entry(row).or_default().push(candidate.clone());
-                return Ok(Some(candidate));
+                if !self.pods.vectors.contains(&vector) {
+                    self.pods.vectors.push(vector.clone());
+                }
+                return Ok(Some(vector));
             }
         }
         Ok(None)
     }
 
-    fn is_sound(&self, row: usize, element: &Element, vector: &Vector) -> bool {
-        if element.names.is_empty() {
-            return self.facet.valid.get(self.facet.bit(row, element.first));
-        }
-        self.is_valid(row, element, vector)
-    }
-
     /// Whether the statement holds of the basis with one more element, or with that element in place of its like.
     fn holds(&mut self, row: usize, basis: &[Chosen], more: Chosen) -> Answer<bool> {
-        let pod = self.pod(row, basis, Some(more));
+        Ok(self.on(row, basis, more)? != Holds::No)
+    }
+
+    fn on(&mut self, row: usize, basis: &[Chosen], more: Chosen) -> Answer<Holds> {
+        let kept = basis.iter().filter(|(group, _, _)| *group != more.0).cloned().chain([more.clone()]).collect();
+        self.of(row, kept)
+    }
+
+    /// What a pod under a row with these elements says.
+    pub(super) fn of(&mut self, row: usize, elements: Vec<Chosen>) -> Answer<Holds> {
+        let pod = self.pod(row, elements);
         (self.test)(self.pods, pod)
     }
 
-    /// The pod that is looked at for a row, a basis and one more element.
-    fn pod(&mut self, row: usize, basis: &[Chosen], more: Option<Chosen>) -> usize {
+    /// The pod that is looked at for a row and elements under it.
+    fn pod(&mut self, row: usize, kept: Vec<Chosen>) -> usize {
         let names = |group: usize, element: usize| {
             let element = self.facet.groups.get(group).and_then(|group| group.elements.get(element));
             element.map(|element| element.names.as_slice()).unwrap_or_default()
@@ -180,9 +239,7 @@ impl Tabulation<'_> {
             (*group, self.projection.element(*group, *element), self.projection.vector(names(*group, *element), vector))
         };
         let row = self.projection.row(row);
-        let replaced = more.as_ref().map(|(group, _, _)| *group);
-        let kept = basis.iter().filter(|(group, _, _)| Some(*group) != replaced).chain(&more);
-        let kept: Vec<Chosen> = kept.map(seen).collect();
+        let kept: Vec<Chosen> = kept.iter().map(seen).collect();
         let mut key = vec![row];
         for (group, element, vector) in &kept {
             key.extend([*group, *element]);
@@ -207,42 +264,11 @@ impl Tabulation<'_> {
     }
 }
 
-/// Whether elements with slots found a vector to start from.
+/// Whether for any elements with slots lists of names were found of which the statement holds; whether for any none was.
 #[derive(Default)]
 struct Slotted {
     clear: bool,
     unclear: bool,
-}
-
-/// Whether a pod under this row cannot be without.
-pub(super) fn is_needed(facet: &Facet, row: usize, kind: &Kind) -> bool {
-    match kind {
-        Kind::Container => true,
-        Kind::Item(_) => facet.has(row, kind),
-        Kind::InitContainer | Kind::Volume => false,
-    }
-}
-
-/// Vectors to start from: all names alike, and every name in turn apart.
-fn vectors(element: &Element) -> Vec<Vector> {
-    let alike = [0, 2, 1, 3].map(|state| vec![state; element.names.len()]);
-    let apart =
-        |rest: usize| (0..element.names.len()).flat_map(move |slot| (0..STATES).map(move |state| (slot, state, rest)));
-    let apart = [2, 0].into_iter().flat_map(apart).filter(|(_, state, rest)| state != rest);
-    let apart = apart.map(|(slot, state, rest)| {
-        let mut vector = vec![rest; element.names.len()];
-        vector.iter_mut().enumerate().filter(|(at, _)| *at == slot).for_each(|(_, it)| *it = state);
-        vector
-    });
-    if element.names.is_empty() {
-        return vec![Vector::new()];
-    }
-    [nothing(element)].into_iter().chain(alike).chain(apart).collect()
-}
-
-/// No name is mentioned.
-fn nothing(element: &Element) -> Vector {
-    vec![0; element.names.len()]
 }
 
 impl Facet {

@@ -3,9 +3,9 @@
 //! Only elements of which every true statement holds may stand in the pod. What a pod needs must be among them, and each
 //! false statement needs one that falsifies it: elements are dropped and repeated freely, so nothing else matters.
 
+use super::basis::is_needed;
 use super::bits::Bits;
 use super::facet::{Facet, Kind, Vector};
-use super::table::is_needed;
 
 /// The part of a pod that lies in one facet.
 #[derive(Debug, Clone, PartialEq)]
