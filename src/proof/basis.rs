@@ -1,6 +1,6 @@
 //! A basis: elements for what a pod under a row cannot be without, with which a statement holds.
 
-use super::facet::{Element, Facet, Kind, STATES, Vector};
+use super::facet::{Element, Facet, Kind, STATES, Vector, changed};
 use super::table::{Chosen, Holds, Tabulation};
 use crate::symbolic::Answer;
 
@@ -70,11 +70,7 @@ pub(super) fn vectors(element: &Element) -> Vec<Vector> {
     let apart =
         |rest: usize| (0..element.names.len()).flat_map(move |slot| (0..STATES).map(move |state| (slot, state, rest)));
     let apart = [2, 0].into_iter().flat_map(apart).filter(|(_, state, rest)| state != rest);
-    let apart = apart.map(|(slot, state, rest)| {
-        let mut vector = vec![rest; element.names.len()];
-        vector.iter_mut().enumerate().filter(|(at, _)| *at == slot).for_each(|(_, it)| *it = state);
-        vector
-    });
+    let apart = apart.map(|(slot, state, rest)| changed(&vec![rest; element.names.len()], slot, state));
     if element.names.is_empty() {
         return vec![Vector::new()];
     }

@@ -230,7 +230,12 @@ fn unsound_states(kind: &Kind, element: &Element, sound: &impl Fn(&Assembly) -> 
 
 /// The vector with one name in a state and the others not mentioned.
 pub(super) fn one(element: &Element, slot: usize, state: usize) -> Vector {
-    (0..element.names.len()).map(|at| if at == slot { state } else { 0 }).collect()
+    changed(&vec![0; element.names.len()], slot, state)
+}
+
+/// The vector with one slot in another state.
+pub(super) fn changed(vector: &Vector, slot: usize, state: usize) -> Vector {
+    vector.iter().enumerate().map(|(at, other)| if at == slot { state } else { *other }).collect()
 }
 
 /// An assembly of one element.

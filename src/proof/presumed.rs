@@ -2,12 +2,12 @@
 //!
 //! How a statement is written tells that it is a for-all: see [`crate::symbolic`]. What steps do to a pod is only presumed
 //! to be done part by part. So pods with several parts are looked at: where every part holds by itself the pod has to
-//! hold, and a pod with a part that does not must not, whatever stands beside it. For names that is so in the mixes of
-//! states below, which is no proof; but a rule that asks for any, all, or the count of some names shows itself in them.
+//! hold, and a pod with a part that does not must not, whatever stands beside it. Of names a few mixes of states are looked
+//! at, which is no proof; but a rule that asks for any or for all of some names shows itself in them.
 
 use std::collections::HashSet;
 
-use super::facet::{Element, STATES, Vector};
+use super::facet::{Element, STATES, Vector, changed};
 use super::table::{Chosen, Holds, States, Tabulation};
 use crate::symbolic::Answer;
 
@@ -70,10 +70,7 @@ impl Tabulation<'_> {
         let Some(holding) = mixed(element, states, MIXES - 1) else { return Vec::new() };
         let every = (0..element.names.len()).flat_map(|slot| (0..STATES).map(move |state| (slot, state)));
         let failing = every.filter(|(slot, state)| states.get(slot * STATES + state) == Some(&false));
-        let vectors = failing.map(|(slot, state)| {
-            let slots = holding.iter().enumerate();
-            slots.map(|(other, held)| if other == slot { state } else { *held }).collect::<Vector>()
-        });
+        let vectors = failing.map(|(slot, state)| changed(&holding, slot, state));
         vectors.filter(|vector| self.is_valid(row, element, vector)).collect()
     }
 }

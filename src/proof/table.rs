@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use super::assembly::{Assembly, Place};
 use super::basis::{is_needed, nothing, vectors};
 use super::bits::Bits;
-use super::facet::{Element, Facet, STATES, Vector, add};
+use super::facet::{Element, Facet, STATES, Vector, add, changed};
 use super::pods::Pods;
 use super::presumed::Found;
 use super::projection::Projection;
@@ -152,9 +152,12 @@ impl<'a> Tabulation<'a> {
         if element.names.is_empty() || !self.projection.names {
             let holds = match self.known.elements.get(&like) {
                 Some(known) => *known,
-                None => self.holds(row, basis, (at.0, at.1, nothing(element)))?,
+                None => {
+                    let holds = self.holds(row, basis, (at.0, at.1, nothing(element)))?;
+                    self.known.elements.insert(like, holds);
+                    holds
+                }
             };
-            self.known.elements.insert(like, holds);
             return Ok(Some(valid.into_iter().map(|valid| valid && holds).collect()));
         }
         if let Some(known) = self.known.slots.get(&(like, valid.clone())) {
@@ -177,16 +180,14 @@ impl<'a> Tabulation<'a> {
         let stands = |slot: usize, state: usize| valid.get(slot * STATES + state) == Some(&true);
         let mut states = valid.to_vec();
         for state in 0..STATES {
-            let with = |changes: &dyn Fn(usize) -> bool| {
-                let slots = base.iter().enumerate();
-                slots.map(|(slot, other)| if changes(slot) && stands(slot, state) { state } else { *other }).collect()
-            };
-            let all_at_once = (group, index, with(&|_| true));
+            let slots = base.iter().enumerate();
+            let all = slots.map(|(slot, other)| if stands(slot, state) { state } else { *other }).collect();
+            let all_at_once = (group, index, all);
             if !self.presumed && base.len() >= FEW && self.on(row, basis, all_at_once) == Ok(Holds::Yes) {
                 continue;
             }
             for slot in (0..base.len()).filter(|slot| stands(*slot, state)) {
-                let holds = self.holds(row, basis, (group, index, with(&|other| other == slot)))?;
+                let holds = self.holds(row, basis, (group, index, changed(&base, slot, state)))?;
                 states.iter_mut().skip(slot * STATES + state).take(1).for_each(|it| *it = holds);
             }
         }
